@@ -1,0 +1,1 @@
+"""mobid: mobile IDs for the identity platform that you already have."""

@@ -1,0 +1,153 @@
+"""A certificate in two voices: what we want of it, and what the CA last confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from mobid.domain.work import Work
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mobid.domain.options import Kind
+
+
+class Wanted(StrEnum):
+    """Our decision. It only tightens, except that a hold can be taken back; revoked is for good."""
+
+    VALID = "valid"
+    HELD = "held"
+    REVOKED = "revoked"
+
+
+class CAState(StrEnum):
+    """The CA's last confirmed word. "Revoked in the CA" is never said before the CA said so."""
+
+    REQUESTED = "requested"
+    VALID = "valid"
+    HELD = "held"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+    """Nothing was ever sent, or `find` came back empty after the settle time."""
+
+
+class RevocationReason(StrEnum):
+    """Why we want a certificate revoked; connectors map it to RFC 5280, 5.3.1."""
+
+    UNSPECIFIED = "unspecified"
+    KEY_COMPROMISE = "key_compromise"
+    SUPERSEDED = "superseded"
+    CESSATION_OF_OPERATION = "cessation_of_operation"
+
+
+AGREED: Final = frozenset(
+    {
+        (Wanted.VALID, CAState.VALID),
+        (Wanted.HELD, CAState.HELD),
+        (Wanted.REVOKED, CAState.REVOKED),
+        (Wanted.REVOKED, CAState.ABSENT),
+    }
+)
+GONE: Final = frozenset({CAState.REVOKED, CAState.ABSENT, CAState.EXPIRED})
+"""What the CA must have said of every certificate before its mobile ID is `locked`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """One order to one CA and, once the CA has answered and we have verified it, its certificate."""
+
+    id: str
+    mobile_id: str
+    kind: Kind
+    ca: str
+    csr: bytes
+    key_hash: bytes
+    subject: bytes
+    """DER of the subject name that we ordered."""
+    san: bytes
+    """DER of the SubjectAlternativeName value that we ordered."""
+    not_before: datetime
+    not_after: datetime
+    profile_hash: str
+    ordered_at: datetime
+    wanted: Wanted = Wanted.VALID
+    ca_state: CAState = CAState.REQUESTED
+    quarantined: bool = False
+    holdable: bool = True
+    """Whether the CA can suspend; if not, a held one stays visibly valid there."""
+    sent_at: datetime | None = None
+    der: bytes | None = None
+    chain: tuple[bytes, ...] = ()
+    serial: str | None = None
+    reason: RevocationReason = RevocationReason.UNSPECIFIED
+    revoked_at: datetime | None = None
+    asked_at: datetime | None = None
+    work: Work = field(default_factory=Work)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the two voices agree, so that nothing is left to do."""
+        return (
+            (self.wanted, self.ca_state) in AGREED
+            or self.ca_state is CAState.EXPIRED
+            or (not self.holdable and (self.wanted, self.ca_state) == (Wanted.HELD, CAState.VALID))
+        )
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is issued, verified, and valid here and in the CA."""
+        return (
+            self.wanted is Wanted.VALID
+            and self.ca_state is CAState.VALID
+            and not self.quarantined
+            and self.der is not None
+        )
+
+    @property
+    def gone(self) -> bool:
+        """Whether the CA has confirmed that nobody can use it any more."""
+        return self.ca_state in GONE
+
+    def want(
+        self,
+        wanted: Wanted,
+        *,
+        at: datetime,
+        reason: RevocationReason = RevocationReason.UNSPECIFIED,
+    ) -> Certificate:
+        """Change our decision. Revoked never goes back; a revoked one keeps its first reason and time."""
+        if self.wanted is Wanted.REVOKED or wanted is self.wanted:
+            return self
+        if wanted is Wanted.REVOKED:
+            return replace(self, wanted=wanted, reason=reason, revoked_at=at).at_work(at)
+        return replace(self, wanted=wanted).at_work(at)
+
+    def sent(self, at: datetime) -> Certificate:
+        """The order is about to leave; from now on its outcome may be unknown."""
+        return replace(self, sent_at=at)
+
+    def issued(
+        self, *, der: bytes, chain: tuple[bytes, ...], serial: str, at: datetime
+    ) -> Certificate:
+        """A certificate came back and was verified."""
+        stored = replace(self, der=der, chain=chain, serial=serial)
+        return stored.heard(CAState.VALID, at=at)
+
+    def quarantine(self, *, der: bytes, serial: str | None, at: datetime) -> Certificate:
+        """A certificate came back that is not what was ordered: nobody gets it, and it is revoked."""
+        kept = replace(self, quarantined=True, der=der, serial=serial, ca_state=CAState.VALID)
+        return kept.want(Wanted.REVOKED, at=at, reason=RevocationReason.CESSATION_OF_OPERATION)
+
+    def heard(self, ca_state: CAState, *, at: datetime) -> Certificate:
+        """The CA's own word, confirmed; the work goes on until it agrees with ours."""
+        return replace(self, ca_state=ca_state, asked_at=at).at_work(at)
+
+    def at_work(self, at: datetime) -> Certificate:
+        """Return it with work wanted exactly when the two voices differ."""
+        if self.settled:
+            return replace(self, work=self.work.done())
+        return replace(self, work=self.work.want(at))

@@ -1,0 +1,111 @@
+"""The options of Get mobile ID: what an option script decides, frozen into its instance."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Self
+
+from mobid.domain.errors import InvalidValidity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LEAST_VALIDITY: Final = timedelta(days=1)
+MOST_VALIDITY_YEARS: Final = 10
+
+_DURATION: Final = re.compile(r"P([1-9][0-9]{0,5})([YMD])")
+
+
+class Kind(StrEnum):
+    """What a certificate is for."""
+
+    AUTHENTICATION = "authentication"
+    SIGNATURE = "signature"
+    ENCRYPTION = "encryption"
+
+
+class QRLocation(StrEnum):
+    """Where the user finds the QR code."""
+
+    SELF_SERVICE = "self_service"
+    EMAIL = "email"
+
+
+class Recovery(StrEnum):
+    """Which earlier encryption keys are delivered to the new phone."""
+
+    NONE = "none"
+    ASK = "ask"
+    LATEST = "latest"
+    ALL = "all"
+
+
+class Notify(StrEnum):
+    """Which outcomes the user is told by mail."""
+
+    BOTH = "both"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """How long a mobile ID is valid: calendar years, months or days from its start, or until a date.
+
+    The text form is an ISO 8601 duration of one unit (`P2Y`, `P6M`, `P90D`) or a date
+    (`2027-06-30`: through that day, UTC). 29 February plus a year is 28 February.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if _DURATION.fullmatch(self.text) is None:
+            try:
+                date.fromisoformat(self.text)
+            except ValueError:
+                raise InvalidValidity(self.text) from None
+
+    @classmethod
+    def years(cls, count: int) -> Self:
+        """Return a validity of `count` calendar years."""
+        return cls(f"P{count}Y")
+
+    def end(self, start: datetime) -> datetime:
+        """Return the moment at which a mobile ID that starts at `start` ends."""
+        duration = _DURATION.fullmatch(self.text)
+        if duration is None:
+            last_day = date.fromisoformat(self.text)
+            return datetime.combine(last_day, time(), UTC) + timedelta(days=1)
+        count, unit = int(duration[1]), duration[2]
+        if unit == "D":
+            return start + timedelta(days=count)
+        return add_months(start, count * 12 if unit == "Y" else count)
+
+
+def add_months(start: datetime, count: int) -> datetime:
+    """Return the same day `count` months later, or the last day of a shorter month."""
+    years, month = divmod(start.month - 1 + count, 12)
+    year = start.year + years
+    day = min(start.day, calendar.monthrange(year, month + 1)[1])
+    return start.replace(year=year, month=month + 1, day=day)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Everything an option script can decide; the defaults are those of the shipped version 0."""
+
+    certificates: tuple[Kind, ...] = (Kind.AUTHENTICATION, Kind.SIGNATURE)
+    selectable_certificates: tuple[Kind, ...] = ()
+    qr_location: QRLocation = QRLocation.SELF_SERVICE
+    validity: Validity = field(default_factory=lambda: Validity.years(2))
+    user_id: str
+    server_name: str = "Mobile ID"
+    profile_name: str
+    properties: Mapping[str, str] = field(default_factory=dict)
+    recover_encryption: Recovery = Recovery.NONE
+    notify: Notify = Notify.BOTH

@@ -1,0 +1,224 @@
+"""What a process refuses, and why. Each class has the code that its caller sees.
+
+ProcessError
+├── Refusal                      nothing was stored; the caller can do something about it
+│   ├── UserNotActive            USER_NOT_ACTIVE
+│   ├── ReauthenticationRequired REAUTH_REQUIRED
+│   ├── MobileIDSuspended        MOBILE_ID_SUSPENDED
+│   ├── MobileIDNotActive        MOBILE_ID_NOT_ACTIVE
+│   ├── RefusedByScript          REFUSED
+│   ├── MissingUserAttribute     MISSING_USER_ATTRIBUTE
+│   ├── NotFound                 NOT_FOUND
+│   ├── StaleStep                STALE_STEP
+│   ├── IllegalAction            ILLEGAL_TRANSITION
+│   ├── InvalidInput             INVALID_INPUT
+│   ├── TooManyCodes             TOO_MANY
+│   ├── CodeNotUsable            CODE_NOT_USABLE
+│   ├── BadCertificateRequest    BAD_CSR
+│   ├── KeyTypeNotAllowed        KEY_TYPE_NOT_ALLOWED
+│   ├── KeyReused                KEY_REUSED
+│   └── VersionConflict          VERSION_CONFLICT
+└── Fault                        our side or the CA's; the same call may work later
+    ├── OptionScriptFailed       OPTION_SCRIPT_ERROR
+    └── CANotAvailable           CA_UNAVAILABLE
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from mobid.domain.instances import Instance
+
+
+class ProcessError(Exception):
+    """A process did not do what it was asked to do."""
+
+    code: ClassVar[str]
+
+
+class Refusal(ProcessError):
+    """Nothing was stored; the message says what would be right."""
+
+
+class UserNotActive(Refusal):
+    """The user is inactive or deleted."""
+
+    code = "USER_NOT_ACTIVE"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"This user account is {state}; only an active one can get a mobile ID.")
+
+
+class ReauthenticationRequired(Refusal):
+    """The last login is too long ago for this step."""
+
+    code = "REAUTH_REQUIRED"
+
+    def __init__(self, minutes: int) -> None:
+        super().__init__(f"Sign in again: this step needs a login of the last {minutes} minutes.")
+
+
+class MobileIDSuspended(Refusal):
+    """The user has a mobile ID, but it is on hold."""
+
+    code = "MOBILE_ID_SUSPENDED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Your mobile ID is suspended, so you cannot get another one. Contact your operator."
+        )
+
+
+class MobileIDNotActive(Refusal):
+    """A user's own Lock is for an active mobile ID."""
+
+    code = "MOBILE_ID_NOT_ACTIVE"
+
+    def __init__(self, mobile_id: str, state: str) -> None:
+        super().__init__(f"Mobile ID {mobile_id} is {state}; only an active one can be locked.")
+
+
+class RefusedByScript(Refusal):
+    """The option script refuses this user, in its own words."""
+
+    code = "REFUSED"
+
+
+class MissingUserAttribute(Refusal):
+    """A user attribute that a certificate needs is missing or cannot be used."""
+
+    code = "MISSING_USER_ATTRIBUTE"
+
+    def __init__(self, attribute: str, problem: str) -> None:
+        self.attribute = attribute
+        super().__init__(
+            f'The user attribute "{attribute}" {problem}. Have it corrected, then try again.'
+        )
+
+
+class NotFound(Refusal):
+    """There is no such thing, or it belongs to somebody else; the answer does not tell which."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self, thing: str, name: str) -> None:
+        super().__init__(f'There is no {thing} "{name}" here.')
+
+
+class StaleStep(Refusal):
+    """The action was meant for a step that is no longer the current one."""
+
+    code = "STALE_STEP"
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        super().__init__(
+            f"Process {instance.id} has moved on to step {instance.step} ({instance.step_seq}); "
+            "look at it again before you act."
+        )
+
+
+class IllegalAction(Refusal):
+    """The current step does not know this action."""
+
+    code = "ILLEGAL_TRANSITION"
+
+    def __init__(self, instance: Instance, action: str, known: Collection[str]) -> None:
+        ways = "it knows " + ", ".join(known) if known else "it has ended"
+        super().__init__(
+            f"Process {instance.id} at step {instance.step} has no action {action}; {ways}."
+        )
+
+
+class InvalidInput(Refusal):
+    """A field of the input to an action is missing or not one of the choices."""
+
+    code = "INVALID_INPUT"
+
+    def __init__(self, field: str, right: str) -> None:
+        self.field = field
+        super().__init__(f'Input "{field}" {right}.')
+
+
+class TooManyCodes(Refusal):
+    """The code of a run was renewed as often as allowed."""
+
+    code = "TOO_MANY"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"This run has used its {most} codes. Cancel it and start again.")
+
+
+class CodeNotUsable(Refusal):
+    """Unknown, used, expired and foreign codes are all answered alike."""
+
+    code = "CODE_NOT_USABLE"
+
+    def __init__(self) -> None:
+        super().__init__("This code cannot be used. Ask for a new code on the page and try again.")
+
+
+class BadCertificateRequest(Refusal):
+    """A PKCS#10 request that does not prove possession of a sound key."""
+
+    code = "BAD_CSR"
+
+    def __init__(self, kind: str, problem: str) -> None:
+        super().__init__(f"The certificate request for {kind} {problem}.")
+
+
+class KeyTypeNotAllowed(Refusal):
+    """A key of a type or size that we issue nothing for."""
+
+    code = "KEY_TYPE_NOT_ALLOWED"
+
+    def __init__(self, kind: str, found: str, allowed: str) -> None:
+        super().__init__(f"The key for {kind} is {found}; allowed is {allowed}.")
+
+
+class KeyReused(Refusal):
+    """One key belongs to one certificate, ever."""
+
+    code = "KEY_REUSED"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"The key for {kind} was used before. Make a new key for every certificate."
+        )
+
+
+class VersionConflict(Refusal):
+    """Somebody else changed it in the meantime."""
+
+    code = "VERSION_CONFLICT"
+
+
+class Fault(ProcessError):
+    """Our side or the CA's; the caller did nothing wrong."""
+
+
+class OptionScriptFailed(Fault):
+    """The option script broke. The user gets a reference, the administrators get the line."""
+
+    code = "OPTION_SCRIPT_ERROR"
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+        super().__init__(
+            "A mobile ID cannot be ordered right now: its option script failed. "
+            f"Tell your service desk the reference {reference}."
+        )
+
+
+class CANotAvailable(Fault):
+    """What the CA can do is not known yet."""
+
+    code = "CA_UNAVAILABLE"
+
+    def __init__(self, ca: str) -> None:
+        super().__init__(
+            f'The CA "{ca}" has not answered yet, so nothing can be ordered. Try again soon.'
+        )

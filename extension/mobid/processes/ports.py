@@ -1,0 +1,267 @@
+"""What the processes need from outside, as protocols. `mobid.app` plugs the real ones in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from mobid.domain.actors import Actor
+    from mobid.domain.certificates import Certificate
+    from mobid.domain.enrolments import Claim, Enrolment
+    from mobid.domain.instances import Instance
+    from mobid.domain.mobile_ids import MobileID
+    from mobid.domain.options import Options
+    from mobid.domain.users import User
+    from mobid.processes.authority import Authority, Capabilities
+
+Entity: TypeAlias = "MobileID | Certificate | Instance | Enrolment"
+
+
+class Users(Protocol):
+    """The people, as SCIM wrote them."""
+
+    def get(self, user_id: str) -> User:
+        """Return a user, a deleted one included; raise `NotFound`."""
+
+    def lock(self, user_id: str) -> User:
+        """Return a user whom nobody else writes about until this unit of work ends.
+
+        Every unit of work that changes something of a user begins with this call, so that all
+        that happens to one user happens in one order, and no two units wait for each other.
+        """
+
+
+class MobileIDs(Protocol):
+    """The profiles."""
+
+    def get(self, mobile_id: str) -> MobileID:
+        """Return one; raise `NotFound`."""
+
+    def live_of(self, user_id: str) -> MobileID | None:
+        """Return the one that holds the user's slot: pending, active or inactive."""
+
+    def of_user(self, user_id: str) -> Sequence[MobileID]:
+        """Return all that a user ever had, the newest first."""
+
+    def past_end(self, at: datetime, limit: int) -> Sequence[MobileID]:
+        """Return active and inactive ones whose end is reached."""
+
+
+class Certificates(Protocol):
+    """The certificates: ours and, in `ca_state`, the CA's word on them."""
+
+    def get(self, certificate_id: str) -> Certificate:
+        """Return one; raise `NotFound`."""
+
+    def of_mobile_id(self, mobile_id: str) -> Sequence[Certificate]:
+        """Return all of a profile, quarantined and duplicate ones too, by kind."""
+
+    def key_known(self, key_hash: bytes) -> bool:
+        """Return whether any certificate was ever ordered for this public key."""
+
+    def serial_known(self, ca: str, serial: str) -> bool:
+        """Return whether this CA has given us a certificate with this serial number before."""
+
+    def to_ask(self, before: datetime, limit: int) -> Sequence[Certificate]:
+        """Return live settled ones whose status the CA was last asked for before then."""
+
+
+class Instances(Protocol):
+    """The runs of processes."""
+
+    def get(self, instance_id: str) -> Instance:
+        """Return one; raise `NotFound`."""
+
+    def running_get(self, user_id: str) -> Instance | None:
+        """Return the user's only running Get."""
+
+    def running_locks(self, mobile_id: str) -> Sequence[Instance]:
+        """Return the running Locks of a profile."""
+
+    def running_of(self, user_id: str) -> Sequence[Instance]:
+        """Return all running instances of a user, the newest first."""
+
+    def due(self, at: datetime, limit: int) -> Sequence[Instance]:
+        """Return running ones whose time is over."""
+
+
+class Enrolments(Protocol):
+    """The codes and the phones."""
+
+    def get(self, enrolment_id: str) -> Enrolment:
+        """Return one; raise `NotFound`."""
+
+    def of_instance(self, instance_id: str) -> Enrolment | None:
+        """Return the enrolment of a Get, if it has come that far."""
+
+    def by_code(self, code_hash: bytes) -> Enrolment | None:
+        """Return the enrolment whose current token or typed code has this hash."""
+
+    def bind(self, enrolment: Enrolment, claim: Claim) -> bool:
+        """Bind an unclaimed, open, unexpired code to a phone in one conditional UPDATE; say who won."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredScript:
+    """One immutable version of an option script."""
+
+    name: str
+    version: int
+    source: str
+    sha256: str
+    author: str
+    comment: str
+    created_at: datetime
+
+
+class ScriptVersions(Protocol):
+    """The versions of option scripts, and which one is active."""
+
+    def active(self, name: str) -> StoredScript | None:
+        """Return the active version; none means the shipped version 0."""
+
+    def get(self, name: str, version: int) -> StoredScript:
+        """Return one version; raise `NotFound`."""
+
+    def all(self, name: str) -> Sequence[StoredScript]:
+        """Return every version, the newest first."""
+
+    def add(
+        self, name: str, *, source: str, sha256: str, author: str, comment: str
+    ) -> StoredScript:
+        """Store a new version under the next number."""
+
+    def activate(self, name: str, version: int, *, expected: int, by: str) -> None:
+        """Make a version the active one if `expected` (0: none) still is; raise `VersionConflict`.
+
+        Version 0 takes the activation back: the shipped script holds again.
+        """
+
+
+class AuthorityRecords(Protocol):
+    """The CAs' last stored answers, so that a CA that is down delays a Get at *creating* only."""
+
+    def capabilities(self, name: str) -> Capabilities | None:
+        """Return the last answer of a CA, or none if it never answered."""
+
+    def record(self, name: str, capabilities: Capabilities) -> None:
+        """Store a CA's answer."""
+
+
+class Used(Protocol):
+    """What may be used once: nonces of phones, and the `jti` of assertions."""
+
+    def first_use(self, what: str, *, until: datetime) -> bool:
+        """Remember a use until it would be refused anyway; say whether it was the first."""
+
+
+class UnitOfWork(Protocol):
+    """One transaction. Leaving it without `commit` rolls back. `now` is the database's clock."""
+
+    users: Users
+    mobile_ids: MobileIDs
+    certificates: Certificates
+    instances: Instances
+    enrolments: Enrolments
+    scripts: ScriptVersions
+    authorities: AuthorityRecords
+    used: Used
+
+    @property
+    def now(self) -> datetime:
+        """The time of this unit of work: aware, UTC, the same at every call."""
+
+    def add(self, *entities: Entity) -> None:
+        """Write new rows."""
+
+    def save(self, *entities: Entity) -> None:
+        """Write changed rows. An instance is written only if `step_seq` is still what was read.
+
+        A row whose work is wanted at a new attempt is nudged in the same transaction, and tried
+        at once by the thread that commits.
+        """
+
+    def audit(
+        self,
+        actor: Actor,
+        action: str,
+        thing: str,
+        thing_id: str,
+        **details: str | int | bool | None,
+    ) -> None:
+        """Record who did what to which thing, in the same transaction: no audit, no effect."""
+
+    def commit(self) -> None:
+        """Make it so. Everything is written together, or nothing."""
+
+
+class Units(Protocol):
+    """Where units of work come from."""
+
+    def __call__(self) -> AbstractContextManager[UnitOfWork]:
+        """Begin a unit of work that writes."""
+
+    def reading(self) -> AbstractContextManager[UnitOfWork]:
+        """Begin one that only reads, and never waits for writers."""
+
+
+class Outcome(StrEnum):
+    """How a check or a run of an option script ended."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    REJECTED_AT_UPLOAD = "rejected_at_upload"
+    FAILED_AT_RUN = "failed_at_run"
+    KILLED_BY_LIMIT = "killed_by_limit"
+    INVALID_RESULT = "invalid_result"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One fault of a script, where it is, and what would be right."""
+
+    code: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What became of a script: options, or the words of its refusal, or what is wrong with it."""
+
+    outcome: Outcome
+    options: Options | None = None
+    refusal: str | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    log: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    ms: float = 0.0
+
+
+class OptionScript(Protocol):
+    """The sandbox, with our options declared to it."""
+
+    def check(self, source: str) -> Evaluation:
+        """Compile only."""
+
+    def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
+        """Run a script on the released attributes of a user."""
+
+
+class AuthorityDirectory(Protocol):
+    """The CAs that are configured, by name."""
+
+    def __getitem__(self, name: str) -> Authority:
+        """Return one; raise `KeyError` for a name that is not configured."""
+
+
+Clock = Callable[[], "datetime"]
+"""Tells the time: aware, UTC."""
