@@ -1,0 +1,41 @@
+"""How one mobid is set up: its settings, its home directory and its own keys."""
+
+from mobid.config.errors import (
+    BrokenKey,
+    ConfigError,
+    Fault,
+    HomeUnusable,
+    InvalidSettings,
+    KeyExists,
+    KeyFileError,
+    KeyMissing,
+    UnsafeFile,
+)
+from mobid.config.home import create_home, is_home, key_folder
+from mobid.config.keys import KeyFolder, Keys, read_keys
+from mobid.config.load import SETTINGS_FILE, load
+from mobid.config.secret import Secret
+from mobid.config.settings import Settings, Times
+
+__all__ = [
+    "SETTINGS_FILE",
+    "BrokenKey",
+    "ConfigError",
+    "Fault",
+    "HomeUnusable",
+    "InvalidSettings",
+    "KeyExists",
+    "KeyFileError",
+    "KeyFolder",
+    "KeyMissing",
+    "Keys",
+    "Secret",
+    "Settings",
+    "Times",
+    "UnsafeFile",
+    "create_home",
+    "is_home",
+    "key_folder",
+    "load",
+    "read_keys",
+]

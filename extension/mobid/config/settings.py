@@ -1,0 +1,66 @@
+"""The settings of one mobid: what an operator can decide, and what holds when nothing is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mobid.config.secret import Secret
+
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8080
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """How long each thing may take, and how long each secret lives."""
+
+    form_idle: timedelta = timedelta(minutes=30)
+    """A form that waits for its user."""
+    page_code: timedelta = timedelta(minutes=10)
+    """A QR code on the page, with its typed code."""
+    mailed_link: timedelta = timedelta(hours=24)
+    """The link of a mailed QR code, worthless without the mail code."""
+    mail_code: timedelta = timedelta(minutes=10)
+    """The mail code, which the page can renew without a new mail."""
+    code_renewable: timedelta = timedelta(minutes=30)
+    """How long a lapsed code can still be renewed."""
+    approve: timedelta = timedelta(minutes=10)
+    """The user's approval, from the moment at which the phone's keys have arrived."""
+    ca: timedelta = timedelta(minutes=15)
+    """The CA's work in one Get."""
+    phone_confirm: timedelta = timedelta(minutes=60)
+    """The phone's confirmation, from the moment at which the result can be fetched."""
+    fresh_login: timedelta = timedelta(minutes=20)
+    """How old the login of a user may be who starts or approves a Get."""
+    invitation: timedelta = timedelta(days=14)
+    """A mobile ID ordered over SCIM that its owner has not opened."""
+    clock_drift: timedelta = timedelta(minutes=5)
+    """How far wall and monotonic clock may part between two sweeps before a sweep only watches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that `mobid.toml` and the environment decide, checked."""
+
+    home: Path
+    """The directory of `mobid.toml`, the keys and the embedded database; absolute."""
+    database_url: Secret[str]
+    """For SQLAlchemy: `sqlite:////…` or `postgresql+psycopg://…`."""
+    public_url: str
+    """What phones and clients call: scheme, host and port, without a slash at the end."""
+    listen_host: str = DEFAULT_HOST
+    listen_port: int = DEFAULT_PORT
+    authority: str = "builtin"
+    """The CA: the name of an entry point of the group `mobid.authorities`."""
+    authority_settings: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """The table that is handed on to that CA, which checks it. It may hold secrets."""
+    demo: bool = False
+    times: Times = field(default_factory=Times)
+    max_codes: int = 5
+    """How many codes one Get can show or mail, the first one included."""
