@@ -1,0 +1,3 @@
+from typing import Final
+
+ERROR_CORRECT_M: Final[int]
