@@ -117,9 +117,12 @@ class TestOverrides:
 
     def test_the_environment_wins_over_the_file(self, home: Path) -> None:
         """Where both speak, the environment is heard; the rest of the file holds."""
-        write(home / "mobid.toml", 'listen_port = 9000\nmax_codes = 3\n[times]\nca = "5m"\n')
+        write(
+            home / "mobid.toml",
+            'demo = true\nlisten_port = 9000\nmax_codes = 3\n[times]\nca = "5m"\n',
+        )
         settings = load(home, {"MOBID_LISTEN_PORT": "9001", "MOBID_TIMES_APPROVE": "90s"})
-        assert (settings.listen_port, settings.max_codes) == (9001, 3)
+        assert (settings.demo, settings.listen_port, settings.max_codes) == (True, 9001, 3)
         assert settings.times == Times(ca=timedelta(minutes=5), approve=timedelta(seconds=90))
 
     def test_a_file_named_by_the_environment_holds_the_value(self, home: Path) -> None:
