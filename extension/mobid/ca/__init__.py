@@ -1,0 +1,49 @@
+"""The CAs: what a connector author needs, and the connectors themselves.
+
+A connector is a function `create(settings, surroundings)` behind an entry point of the group
+`mobid.authorities`; what it returns keeps the promises of `Authority`.
+"""
+
+from mobid.ca.connectors import Connector, Surroundings, connectors, open_authority
+from mobid.ca.errors import CAError, ConnectorBroken, ConnectorNotFound, InvalidSettings
+from mobid.processes.authority import (
+    Authority,
+    AuthorityError,
+    Capabilities,
+    Holds,
+    Issued,
+    Order,
+    OutcomeUnknown,
+    Pending,
+    Publisher,
+    Reason,
+    Rejected,
+    Status,
+    Unavailable,
+    Unsupported,
+)
+
+__all__ = [
+    "Authority",
+    "AuthorityError",
+    "CAError",
+    "Capabilities",
+    "Connector",
+    "ConnectorBroken",
+    "ConnectorNotFound",
+    "Holds",
+    "InvalidSettings",
+    "Issued",
+    "Order",
+    "OutcomeUnknown",
+    "Pending",
+    "Publisher",
+    "Reason",
+    "Rejected",
+    "Status",
+    "Surroundings",
+    "Unavailable",
+    "Unsupported",
+    "connectors",
+    "open_authority",
+]

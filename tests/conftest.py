@@ -1,0 +1,240 @@
+"""What tests of several packages share: a clock that stands still, and the built-in CA on a record."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from typing_extensions import override
+
+from mobid.ca import Order, Surroundings
+from mobid.ca.builtin import create, initialise
+from mobid.ca.builtin.store import CAStore, CRLDraft, Entry, RevokedEntry, Standing
+from mobid.ca.errors import AlreadyRevoked, KeyTaken, NotIssued, OtherCertificate, SerialTaken
+from mobid.domain.options import Kind
+from mobid.processes.naming import san_for, subject_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mobid.ca import Reason
+    from mobid.ca.builtin import BuiltinCA
+    from mobid.ca.builtin.store import Intent, SavedCRL
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+class StandingClock:
+    """A clock that moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        """Return what it shows."""
+        return self.now
+
+    def pass_by(self, time: timedelta) -> None:
+        """Let time go by, backwards if negative."""
+        self.now += time
+
+
+class MemoryCAStore(CAStore):
+    """The record of the built-in CA in memory: `CAStore` with one lock for its transactions."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: dict[tuple[str, int], Entry] = {}
+        self._orders: dict[str, tuple[str, int]] = {}
+        self._key_hashes: set[bytes] = set()
+        self._changes: Counter[str] = Counter()
+        self._numbers: Counter[str] = Counter()
+        self._lists: dict[str, SavedCRL] = {}
+
+    @override
+    def reserve(self, intent: Intent) -> Entry:
+        with self._lock:
+            if intent.order_key in self._orders:
+                return self._entries[self._orders[intent.order_key]]
+            if intent.key_hash in self._key_hashes:
+                raise KeyTaken(intent.order_key)
+            place = (intent.issuer, intent.serial)
+            if place in self._entries:
+                raise SerialTaken(intent.serial)
+            self._key_hashes.add(intent.key_hash)
+            self._orders[intent.order_key] = place
+            self._entries[place] = Entry(intent=intent)
+            return self._entries[place]
+
+    @override
+    def record(self, issuer: str, serial: int, certificate: bytes) -> None:
+        with self._lock:
+            entry = self._at(issuer, serial)
+            if entry.certificate not in {None, certificate}:
+                raise OtherCertificate(serial)
+            self._entries[issuer, serial] = replace(entry, certificate=certificate)
+
+    @override
+    def by_order(self, order_key: str) -> Entry | None:
+        with self._lock:
+            place = self._orders.get(order_key)
+            return None if place is None else self._entries[place]
+
+    @override
+    def by_serial(self, issuer: str, serial: int) -> Entry | None:
+        with self._lock:
+            return self._entries.get((issuer, serial))
+
+    @override
+    def revoke(
+        self,
+        issuer: str,
+        serial: int,
+        *,
+        at: datetime,
+        reason: Reason,
+        invalid_since: datetime | None = None,
+    ) -> None:
+        with self._lock:
+            entry = self._at(issuer, serial)
+            if entry.standing is not Standing.REVOKED:
+                self._change(
+                    replace(
+                        entry,
+                        standing=Standing.REVOKED,
+                        revoked_at=entry.revoked_at or at,
+                        reason=reason,
+                        invalid_since=invalid_since,
+                    )
+                )
+
+    @override
+    def hold(self, issuer: str, serial: int, *, at: datetime) -> None:
+        with self._lock:
+            entry = self._at(issuer, serial)
+            if entry.standing is Standing.REVOKED:
+                raise AlreadyRevoked(serial)
+            if entry.standing is Standing.VALID:
+                self._change(replace(entry, standing=Standing.HELD, revoked_at=at))
+
+    @override
+    def release(self, issuer: str, serial: int) -> None:
+        with self._lock:
+            entry = self._at(issuer, serial)
+            if entry.standing is Standing.REVOKED:
+                raise AlreadyRevoked(serial)
+            if entry.standing is Standing.HELD:
+                self._change(replace(entry, standing=Standing.VALID, revoked_at=None))
+
+    @override
+    def changes(self, issuer: str) -> int:
+        with self._lock:
+            return self._changes[issuer]
+
+    @override
+    def draft_crl(self, issuer: str, *, not_after_from: datetime | None) -> CRLDraft:
+        with self._lock:
+            self._numbers[issuer] += 1
+            entries = [
+                RevokedEntry(serial, entry.revoked_at, entry.reason, entry.invalid_since)
+                for (of, serial), entry in sorted(self._entries.items())
+                if of == issuer
+                and entry.revoked_at is not None
+                and (not_after_from is None or entry.intent.not_after >= not_after_from)
+            ]
+            return CRLDraft(self._numbers[issuer], self._changes[issuer], entries)
+
+    @override
+    def save_crl(self, crl: SavedCRL) -> None:
+        with self._lock:
+            kept = self._lists.get(crl.issuer)
+            if kept is None or kept.number < crl.number:
+                self._lists[crl.issuer] = crl
+
+    @override
+    def latest_crl(self, issuer: str) -> SavedCRL | None:
+        with self._lock:
+            return self._lists.get(issuer)
+
+    def _at(self, issuer: str, serial: int) -> Entry:
+        try:
+            return self._entries[issuer, serial]
+        except KeyError:
+            raise NotIssued(serial) from None
+
+    def _change(self, entry: Entry) -> None:
+        self._entries[entry.intent.issuer, entry.intent.serial] = entry
+        self._changes[entry.intent.issuer] += 1
+
+
+class Orders:
+    """Makes orders as the core places them: a fresh key, names of one user, a year."""
+
+    def __init__(self, clock: StandingClock) -> None:
+        self._clock = clock
+        self._count = 0
+
+    def __call__(
+        self,
+        kind: Kind = Kind.AUTHENTICATION,
+        *,
+        key: str | None = None,
+        name: str = "Änne Example",
+        csr: bytes | None = None,
+    ) -> Order:
+        """Return another order, with a fresh key unless `csr` brings one."""
+        self._count += 1
+        return Order(
+            key=key or f"order-{self._count}",
+            csr=csr or self.csr(),
+            kind=kind,
+            subject=subject_for(name, unique_id="2819c223"),
+            san=san_for(kind, "anne@example.org", "anne@corp.example.org"),
+            not_before=self._clock() - timedelta(minutes=5),
+            not_after=self._clock() + timedelta(days=365),
+        )
+
+    @staticmethod
+    def csr() -> bytes:
+        """Return a request with a fresh P-256 key, and a subject that nobody is to believe."""
+        mallory = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Mallory")])
+        builder = x509.CertificateSigningRequestBuilder().subject_name(mallory)
+        request = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+        return request.public_bytes(Encoding.DER)
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    """Noon of a day in November, until a test lets time go by."""
+    return StandingClock()
+
+
+@pytest.fixture
+def ca_store() -> CAStore:
+    """An empty record for the built-in CA."""
+    return MemoryCAStore()
+
+
+@pytest.fixture
+def order_of(clock: StandingClock) -> Orders:
+    """A maker of orders."""
+    return Orders(clock)
+
+
+@pytest.fixture
+def builtin_ca(tmp_path: Path, clock: StandingClock, ca_store: CAStore) -> BuiltinCA:
+    """A built-in CA with a fresh key, for all three kinds."""
+    folder = tmp_path / "ca"
+    initialise(folder, name="Example Mobile ID CA", organization="Example AB", now=clock())
+    surroundings = Surroundings(
+        clock=clock, key_folder=folder, public_url="http://mobid.example.org", store=ca_store
+    )
+    return create({"kinds": list(Kind), "policies": ["1.3.6.1.4.1.99999.1.1"]}, surroundings)
