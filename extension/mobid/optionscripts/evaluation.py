@@ -1,0 +1,82 @@
+"""The port `OptionScript`: a script and a user in, options out, or why there are none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from mobid.domain.options import Kind, Notify, Options, QRLocation, Recovery, Validity
+from mobid.optionscripts.released import attributes_of, defaults_for
+from mobid.optionscripts.words import DECLARATION
+from mobid.processes.ports import Diagnostic, Evaluation, Outcome
+from mobid_scripts.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from mobid.domain.users import User
+    from mobid_scripts import outcome as engine
+    from mobid_scripts.limits import Limits
+
+
+class OptionScripts:
+    """Our option scripts in their sandbox. One per process, thread-safe; `close` ends its fork server.
+
+    Whatever a script does is an `Evaluation`. `SandboxUnavailable` and `RequestTooLarge`, no script's
+    fault, are raised: nothing was decided then, and nothing may be issued.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._sandbox = Sandbox(DECLARATION, limits)
+
+    def check(self, source: str) -> Evaluation:
+        """Compile a script, in the sandbox too, and return everything that is wrong with it."""
+        checked = self._sandbox.check(source)
+        return Evaluation(
+            outcome=Outcome.OK if checked.accepted else Outcome.REJECTED_AT_UPLOAD,
+            diagnostics=_diagnostics(checked.diagnostics),
+            layers=checked.layers,
+            ms=checked.ms,
+        )
+
+    def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
+        """Run a script on the released attributes of a user, as of a moment."""
+        run = self._sandbox.run(source, attributes_of(user), defaults=defaults_for(user), now=at)
+        options = None if run.options is None else _options(run.options)
+        return Evaluation(
+            outcome=Outcome(run.outcome.value),
+            options=options,
+            refusal=run.refusal,
+            diagnostics=_diagnostics(run.diagnostics),
+            log=run.log,
+            layers=run.layers,
+            ms=run.ms,
+        )
+
+    def close(self) -> None:
+        """End the fork server."""
+        self._sandbox.close()
+
+
+def _options(plain: Mapping[str, object]) -> Options:
+    """Make options of what the engine has checked against our declaration."""
+    values = cast("Mapping[str, Any]", plain)
+    return Options(
+        certificates=tuple(map(Kind, values["certificates"])),
+        selectable_certificates=tuple(map(Kind, values["selectable_certificates"])),
+        qr_location=QRLocation(values["qr_location"]),
+        validity=Validity(values["validity"]),
+        user_id=values["user_id"],
+        server_name=values["server_name"],
+        profile_name=values["profile_name"],
+        properties=values["properties"],
+        recover_encryption=Recovery(values["recover_encryption"]),
+        notify=Notify(values["notify"]),
+    )
+
+
+def _diagnostics(found: Iterable[engine.Diagnostic]) -> tuple[Diagnostic, ...]:
+    return tuple(
+        Diagnostic(code=d.code.value, message=d.message, line=d.line, column=d.column)
+        for d in found
+    )

@@ -1,0 +1,74 @@
+"""From a user to what a script sees of one: the released attributes, and the defaults that depend on them."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Final
+
+from mobid.domain.options import Options
+from mobid.optionscripts.words import DECLARATION, MOST_PROFILE_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mobid.domain.users import User
+
+_PROFILE_PREFIX: Final = "MobileID "
+_SIMPLE: Final = (str, int, float, bool)
+
+
+def attributes_of(user: User) -> dict[str, object]:
+    """Return the attributes of a user that scripts may read, without those that this user does not have."""
+    named = {
+        **user.attributes,
+        "userName": user.user_name,
+        "displayName": user.display_name,
+        "email": user.email,
+        "principalName": user.principal_name,
+    }
+    found = {name: _plain(named.get(name)) for name in DECLARATION.attributes}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def defaults_for(user: User) -> dict[str, object]:
+    """Return every option as it is when the script does not set it, in plain form.
+
+    The user id is the primary e-mail address, else the user name. The profile name is cut to what fits on a
+    phone, since nobody chose it; a name that a script chose is refused when it is too long.
+    """
+    name = _one_line(user.display_name) or user.user_name
+    options = Options(
+        user_id=user.email or user.user_name,
+        profile_name=f"{_PROFILE_PREFIX}{name}"[:MOST_PROFILE_NAME].rstrip(),
+    )
+    return {
+        "certificates": _words(options.certificates),
+        "selectable_certificates": _words(options.selectable_certificates),
+        "qr_location": options.qr_location.value,
+        "validity": options.validity.text,
+        "user_id": options.user_id,
+        "server_name": options.server_name,
+        "profile_name": options.profile_name,
+        "properties": dict(options.properties),
+        "recover_encryption": options.recover_encryption.value,
+        "notify": options.notify.value,
+    }
+
+
+def _words(kinds: Iterable[str]) -> list[str]:
+    return [str(kind) for kind in kinds]
+
+
+def _one_line(name: str) -> str:
+    """Return a display name as one line in NFC; a directory may have tabs and line ends in it."""
+    spaced = "".join(c if c.isprintable() else " " for c in name)
+    return " ".join(unicodedata.normalize("NFC", spaced).split())
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON has it: one simple value, or a list of them; None for anything else."""
+    if isinstance(value, _SIMPLE):
+        return value
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [part for part in value if isinstance(part, _SIMPLE)]
+    return None

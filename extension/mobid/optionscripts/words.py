@@ -1,0 +1,75 @@
+"""What an option script can set and ask: our options, attributes and constants, declared to the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mobid.domain.options import MOST_VALIDITY_YEARS, Kind, Notify, QRLocation, Recovery
+from mobid_scripts.declaration import Declaration
+from mobid_scripts.kinds import Choice, Choices, Span, Table, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST_USER_ID: Final = 128
+MOST_SERVER_NAME: Final = 64
+MOST_PROFILE_NAME: Final = 64
+
+_NO_ARCHIVE: Final = "needs the key archive, which this version does not have"
+_NO_MAIL: Final = "needs the mail channel, which this version does not have"
+_NO_ENCRYPTION: Final = {Kind.ENCRYPTION.value: f"{_NO_ARCHIVE}; leave it out"}
+
+
+def _values(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(str(word) for word in words)
+
+
+_OPTIONS: Final = (
+    Choices(name="certificates", values=_values(Kind), least=1, most=8, unavailable=_NO_ENCRYPTION),
+    Choices(
+        name="selectable_certificates", values=_values(Kind), most=8, unavailable=_NO_ENCRYPTION
+    ),
+    Choice(
+        name="qr_location",
+        values=_values(QRLocation),
+        yes=QRLocation.SELF_SERVICE.value,
+        no=QRLocation.EMAIL.value,
+        unavailable={QRLocation.EMAIL.value: f'{_NO_MAIL}; use "{QRLocation.SELF_SERVICE}"'},
+    ),
+    Span(name="validity", least_days=1, most_years=MOST_VALIDITY_YEARS),
+    Text(name="user_id", most=MOST_USER_ID),
+    Text(name="server_name", most=MOST_SERVER_NAME),
+    Text(name="profile_name", most=MOST_PROFILE_NAME),
+    Table(
+        name="properties",
+        key="[a-z][a-z0-9_]{0,31}",
+        key_words='it is a lower-case letter, then up to 31 lower-case letters, digits or "_"',
+        most_keys=20,
+        most_value=256,
+    ),
+    Choice(
+        name="recover_encryption",
+        values=_values(Recovery),
+        unavailable={
+            str(word): f'{_NO_ARCHIVE}; use "{Recovery.NONE}"'
+            for word in Recovery
+            if word is not Recovery.NONE
+        },
+    ),
+    Choice(name="notify", values=_values(Notify)),
+)
+
+# fmt: off
+_ATTRIBUTES: Final = (
+    "userName", "displayName", "givenName", "familyName", "title", "userType",
+    "preferredLanguage", "locale", "employeeNumber", "costCenter", "organization",
+    "division", "department", "principalName", "email", "groups",
+)
+# fmt: on
+
+DECLARATION: Final = Declaration(
+    options=_OPTIONS,
+    attributes=_ATTRIBUTES,
+    groups="groups",
+    constants={"cert": {kind.name: kind.value for kind in Kind}},
+)

@@ -1,0 +1,190 @@
+"""The third wall: the answer of a child is JSON from a stranger, an outcome only if exactly right."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from mobid_scripts.errors import ScriptFault
+from mobid_scripts.kinds import is_plain
+from mobid_scripts.outcome import MOST_DIAGNOSTICS, Checked, Code, Diagnostic, Outcome, Verdict
+from mobid_scripts.vocabulary import MOST_LOG_COLUMNS, MOST_LOG_LINES, MOST_REFUSAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from mobid_scripts.declaration import Declaration
+    from mobid_scripts.kinds import OptionKind
+
+_MOST_MESSAGE: Final = 600
+_MOST_NUMBER: Final = 1_000_000
+_WITH_DIAGNOSTICS: Final = frozenset(Verdict) - {Verdict.OK, Verdict.REFUSED}
+
+
+class NotAnAnswer(ValueError):
+    """What the child wrote is no answer; `reason` says why, in our words only."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+def outcome_of(data: bytes, declaration: Declaration, now: datetime, source: str) -> Outcome:
+    """Read the answer to a run, or raise NotAnAnswer."""
+    loaded = _loaded(_run_schema(declaration, now), data)
+    return Outcome(
+        outcome=loaded["outcome"],
+        options=loaded["options"],
+        refusal=loaded["refusal"],
+        log=tuple(loaded["log"]),
+        diagnostics=_diagnostics(loaded, source),
+        steps=loaded["steps"],
+    )
+
+
+def checked_of(data: bytes, declaration: Declaration, source: str) -> Checked:
+    """Read the answer to a check, or raise NotAnAnswer."""
+    loaded = _loaded(_check_schema(declaration), data)
+    return Checked(diagnostics=_diagnostics(loaded, source), attributes=tuple(loaded["attributes"]))
+
+
+def _loaded(schema: Schema, data: bytes) -> dict[str, Any]:
+    try:
+        # A child may answer sixty thousand brackets; the parser then raises RecursionError.
+        stranger = json.loads(data)
+    except (ValueError, RecursionError):
+        raise NotAnAnswer("it is no JSON") from None
+    try:
+        loaded: dict[str, Any] = schema.load(stranger)
+    except ValidationError as error:
+        named = error.messages_dict if isinstance(error.messages, dict) else {"it": error.messages}
+        raise NotAnAnswer(f"{', '.join(sorted(map(str, named)))} is not right") from None
+    return loaded
+
+
+class _Strict(Schema):
+    class Meta:
+        """Nothing that is not named."""
+
+        unknown = RAISE
+
+
+class _Whole(fields.Integer):
+    """A whole number, and neither True nor "1" nor 1.0."""
+
+    def _deserialize(self, value: object, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if type(value) is not int:
+            raise ValidationError("not a whole number")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+def _line_of_text(value: str) -> None:
+    if not all(map(is_plain, value)):
+        raise ValidationError("not one line of printable text")
+
+
+def _text(most: int) -> fields.String:
+    return fields.String(required=True, validate=[validate.Length(max=most), _line_of_text])
+
+
+def _place() -> fields.Integer:
+    return _Whole(required=True, allow_none=True, validate=validate.Range(1, _MOST_NUMBER))
+
+
+class _Diagnostic(_Strict):
+    code = fields.Enum(Code, by_value=True, required=True)
+    message = _text(_MOST_MESSAGE)
+    line = _place()
+    column = _place()
+    end_column = _place()
+
+
+def _found() -> fields.List[Any]:
+    return fields.List(
+        fields.Nested(_Diagnostic),
+        load_default=list,
+        validate=validate.Length(max=MOST_DIAGNOSTICS),
+    )
+
+
+class _Run(_Strict):
+    outcome = fields.Enum(Verdict, by_value=True, required=True)
+    refusal = fields.String(
+        load_default=None, validate=[validate.Length(1, MOST_REFUSAL), _line_of_text]
+    )
+    log = fields.List(
+        _text(MOST_LOG_COLUMNS), required=True, validate=validate.Length(max=MOST_LOG_LINES + 1)
+    )
+    steps = _Whole(required=True, validate=validate.Range(0, _MOST_NUMBER))
+    diagnostics = _found()
+
+    @validates_schema
+    def fits_together(self, data: Mapping[str, Any], **_: object) -> None:
+        """Each verdict comes with what belongs to it, and with nothing else."""
+        verdict = data["outcome"]
+        if (verdict is Verdict.OK) != (data.get("options") is not None):
+            raise ValidationError("does not fit", "options")
+        if (verdict is Verdict.REFUSED) != (data.get("refusal") is not None):
+            raise ValidationError("does not fit", "refusal")
+        if (verdict in _WITH_DIAGNOSTICS) != bool(data["diagnostics"]):
+            raise ValidationError("does not fit", "diagnostics")
+
+
+class _Option(fields.Field[object]):
+    """An option: the same check as in the child, by a process that the script has never been in."""
+
+    def __init__(self, kind: OptionKind, now: datetime) -> None:
+        super().__init__(required=True)
+        self._check: Callable[[object, datetime], object] = kind.check
+        self._now = now
+
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> object:  # noqa: ARG002 - marshmallow's signature
+        try:
+            return self._check(value, self._now)
+        except ScriptFault as fault:
+            raise ValidationError(fault.clause) from None
+
+
+def _run_schema(declaration: Declaration, now: datetime) -> Schema:
+    options = _Strict.from_dict({kind.name: _Option(kind, now) for kind in declaration.options})
+    run = _Run.from_dict({"options": fields.Nested(options, load_default=None)})
+    return run(unknown=RAISE)
+
+
+def _check_schema(declaration: Declaration) -> Schema:
+    known = validate.ContainsOnly(declaration.attributes)
+    verdicts = validate.OneOf([Verdict.OK, Verdict.REJECTED_AT_UPLOAD])
+    members: dict[str, fields.Field[Any]] = {
+        "outcome": fields.Enum(Verdict, by_value=True, required=True, validate=verdicts),
+        "attributes": fields.List(fields.String(), load_default=list, validate=known),
+        "diagnostics": _found(),
+    }
+    return _Strict.from_dict(members)(unknown=RAISE)
+
+
+def _diagnostics(loaded: Mapping[str, Any], source: str) -> tuple[Diagnostic, ...]:
+    return tuple(_diagnostic(found, source) for found in loaded["diagnostics"])
+
+
+def _diagnostic(found: Mapping[str, Any], source: str) -> Diagnostic:
+    return Diagnostic(
+        code=found["code"],
+        message=found["message"],
+        line=found["line"],
+        column=found["column"],
+        caret=_caret(found, source.split("\n")),
+    )
+
+
+def _caret(found: Mapping[str, Any], lines: list[str]) -> str:
+    line, column, end = found["line"], found["column"], found["end_column"]
+    if line is None or line > len(lines):
+        return ""
+    text: str = lines[line - 1].rstrip().replace("\t", " ")
+    if column is None or column > len(text) + 1:
+        return text
+    width = max(1, min(end or column + 1, len(text) + 1) - column)
+    return f"{text}\n{' ' * (column - 1)}{'^' * width}"

@@ -1,0 +1,139 @@
+"""The host's side of the fork server: start it by exec with nothing, hand it runs, notice when it is gone."""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+from mobid_scripts import wire
+from mobid_scripts.errors import SandboxUnavailable
+
+if TYPE_CHECKING:
+    from mobid_scripts.declaration import Declaration
+    from mobid_scripts.limits import Limits
+
+_START_SECONDS: Final = 20.0
+_GRACE_SECONDS: Final = 0.9
+
+
+class ForkServer:
+    """A running fork server. `exchange` may be called from any thread; nothing here forks this process."""
+
+    def __init__(self, declaration: Declaration, limits: Limits) -> None:
+        if sys.platform != "linux":
+            raise SandboxUnavailable(f"it needs Linux, this is {sys.platform}")
+        self.owner = os.getpid()
+        self._limits = limits
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-I", "-m", "mobid_scripts.zygote", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+        try:
+            self._set_up(declaration)
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            if self._process.stderr is not None:
+                self._process.stderr.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the fork server."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, and is ours and not that of a process that we were forked from."""
+        return self.owner == os.getpid() and self._process.poll() is None
+
+    def exchange(self, request: bytes) -> wire.Reply:
+        """Run one request in a child of its own, or raise SandboxUnavailable."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                self._hand_over(theirs.fileno())
+            deadline = time.monotonic() + self._limits.wall_seconds + _GRACE_SECONDS
+            _send(ours, wire.framed(request), deadline)
+            return _reply(ours, deadline)
+
+    def close(self) -> None:
+        """End the fork server and every run of it."""
+        self._control.close()
+        if self.owner != os.getpid():
+            return
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _set_up(self, declaration: Declaration) -> None:
+        limits = {**asdict(self._limits), "required": sorted(self._limits.required)}
+        setup = json.dumps({"declaration": declaration.to_json(), "limits": limits})
+        self._control.settimeout(_START_SECONDS)
+        try:
+            self._control.send(setup.encode())
+            ready = self._control.recv(len(wire.READY))
+        except OSError as error:
+            raise SandboxUnavailable(
+                f"its fork server did not start: {self._last_words()}"
+            ) from error
+        if ready != wire.READY:
+            raise SandboxUnavailable(f"its fork server did not start: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        self._process.kill()
+        said = self._process.stderr.read() if self._process.stderr is not None else b""
+        lines = said.decode(errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else "it said nothing"
+
+    def _hand_over(self, descriptor: int) -> None:
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))
+        try:
+            self._control.sendmsg([b"r"], [rights])
+        except OSError as error:
+            raise SandboxUnavailable("its fork server is gone") from error
+
+
+def _send(stream: socket.socket, data: bytes, deadline: float) -> None:
+    stream.settimeout(max(0.01, deadline - time.monotonic()))
+    try:
+        stream.sendall(data)
+    except (BrokenPipeError, ConnectionResetError):
+        return  # the child has ended before it had read everything; its ending says why
+    except OSError as error:
+        raise SandboxUnavailable("its fork server did not take the request") from error
+
+
+def _reply(stream: socket.socket, deadline: float) -> wire.Reply:
+    """Read until everyone at the other end has closed it, or it is more than a reply can be."""
+    data = bytearray()
+    try:
+        while len(data) <= wire.MOST_REPLY:
+            stream.settimeout(max(0.01, deadline - time.monotonic()))
+            part = stream.recv(1 << 16)
+            if not part:
+                break
+            data += part
+    except ConnectionResetError:
+        pass  # the child has ended before it had read everything; what it and the server wrote has been read
+    except TimeoutError:
+        raise SandboxUnavailable("its fork server does not answer") from None
+    except OSError as error:
+        raise SandboxUnavailable("its fork server is gone") from error
+    flooded = len(data) > wire.MOST_REPLY
+    return wire.FLOOD if flooded else wire.Reply.of(bytes(data))

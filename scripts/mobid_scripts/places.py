@@ -1,0 +1,44 @@
+"""Where in a script something happened: the line now, or the place of a traceback."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+FILENAME: Final = "<option script>"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line, counted from 1, and columns in bytes, counted from 0, as Python counts them."""
+
+    line: int | None = None
+    column: int | None = None
+    end_column: int | None = None
+
+
+def line_now() -> int | None:
+    """Return the line of the script that is running at this moment."""
+    frame = sys._getframe()  # noqa: SLF001 - the only way to learn the line without raising
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_code.co_filename == FILENAME:
+            return frame.f_lineno
+    return None
+
+
+def place_of(traceback: TracebackType | None) -> Place:
+    """Return the innermost place in the script that a traceback goes through."""
+    place = Place()
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_filename == FILENAME:
+            positions = list(code.co_positions())[traceback.tb_lasti // 2]
+            line, end_line, column, end_column = positions
+            place = Place(traceback.tb_lineno, column, end_column if end_line == line else None)
+        traceback = traceback.tb_next
+    return place

@@ -1,0 +1,187 @@
+"""The fork server: started by exec, empty environment, one thread, warm; a locked-down child for each run.
+
+It never reads what comes from outside: a request goes past it, straight to the child. Its control socket
+brings one packet with the setup, and then one for each run, with the descriptor of that run's stream. Its end
+is the end of all.
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from mobid_scripts import execution, wall, wire
+from mobid_scripts.declaration import Declaration
+from mobid_scripts.limits import Limits
+
+_NOBODY: Final = 65534
+_MOST_SETUP: Final = 1 << 17
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    pid: int
+    deadline: float
+    stream: int
+    timed_out: bool = False
+
+
+class Zygote:
+    """The loop: take a run, fork, watch the clock, tell how it ended."""
+
+    def __init__(self, control: socket.socket, declaration: Declaration, limits: Limits) -> None:
+        self._control = control
+        self._declaration = declaration
+        self._limits = limits
+        self._base_memory = wall.memory_now()
+        self._children: dict[int, _Child] = {}
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
+
+    def serve(self) -> None:
+        """Serve until the host closes its end."""
+        while True:
+            for descriptor, _ in self._poll.poll(self._patience()):
+                if descriptor in self._children:
+                    self._reap(descriptor)
+                elif not self._take():
+                    return
+            self._end_late()
+
+    def _patience(self) -> float | None:
+        if not self._children:
+            return None
+        first = min(child.deadline for child in self._children.values())
+        return max(0.0, first - time.monotonic()) * 1000 + 1
+
+    def _take(self) -> bool:
+        packet, ancillary, _, _ = self._control.recvmsg(
+            1, socket.CMSG_SPACE(array.array("i").itemsize)
+        )
+        if not packet:
+            return False
+        descriptors = array.array("i")
+        for _, _, data in ancillary:
+            descriptors.frombytes(data)
+        for stream in descriptors:
+            self._fork(stream)
+        return True
+
+    def _fork(self, stream: int) -> None:
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:
+            os.close(stream)  # a stream without an ending tells the host that nothing ran
+            return
+        if pid == 0:
+            _live(stream, parent, self._declaration, self._limits, self._base_memory)
+        watched = os.pidfd_open(pid)
+        self._children[watched] = _Child(pid, time.monotonic() + self._limits.wall_seconds, stream)
+        self._poll.register(watched, select.POLLIN)
+
+    def _reap(self, watched: int) -> None:
+        child = self._children.pop(watched)
+        self._poll.unregister(watched)
+        os.close(watched)
+        _, status = os.waitpid(child.pid, 0)
+        ending = wire.Ending(os.waitstatus_to_exitcode(status), child.timed_out)
+        with socket.socket(fileno=child.stream) as stream:
+            try:
+                # A stream full of what nobody reads shall not stop the server; the host sees the flood.
+                stream.send(ending.packed(), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            except OSError:
+                return  # the host has gone away, or the child has flooded it
+
+    def _end_late(self) -> None:
+        now = time.monotonic()
+        for watched, child in self._children.items():
+            if now >= child.deadline and not child.timed_out:
+                self._children[watched] = _Child(
+                    child.pid, child.deadline + 1, child.stream, timed_out=True
+                )
+                signal.pidfd_send_signal(watched, signal.SIGKILL)
+
+
+def _live(
+    stream: int, parent: int, declaration: Declaration, limits: Limits, base_memory: int
+) -> None:
+    """Be the child: lock down, read the request, answer, and end without unwinding anything of the server."""
+    status = wire.ANSWERED
+    try:
+        layers = wall.lock_down(stream, limits, base_memory, parent)
+        status = _answer(stream, layers, declaration, limits)
+    except MemoryError:
+        status = wire.OUT_OF_MEMORY
+    except BaseException:  # noqa: BLE001 - whatever it is, it must not become a second fork server
+        status = 1
+    finally:
+        os._exit(status)
+
+
+def _answer(stream: int, layers: tuple[str, ...], declaration: Declaration, limits: Limits) -> int:
+    wire.write_all(stream, wire.framed(json.dumps(layers).encode()))
+    if limits.required.difference(layers):
+        return wire.LAYER_MISSING
+    request = json.loads(wire.read_frame(stream, wire.MOST_REQUEST))
+    answer = (
+        execution.check(request["source"], declaration)
+        if request["only_check"]
+        else execution.run(request, declaration)
+    )
+    data = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+    if len(data) > wire.MOST_ANSWER:
+        return wire.TOO_LARGE
+    wire.write_all(stream, wire.framed(data))
+    return wire.ANSWERED
+
+
+def _warm(declaration: Declaration) -> None:
+    """Go once through everything that imports or caches, so that a child need not and, locked down, can."""
+    request = {"user": {}, "defaults": {}, "now": datetime.now(UTC).isoformat()}
+    for source in (
+        "days = 1 +",
+        "x = nowhere",
+        "x = f'{1 + 1:02d}'\nlog(x, [], days(3))\nx = {}['x']",
+    ):
+        execution.run({**request, "source": source}, declaration)
+    sys.setrecursionlimit(1000)
+
+
+def _drop_privileges() -> None:
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+
+
+def main(descriptor: int) -> None:
+    """Serve on the control socket with this descriptor."""
+    control = socket.socket(fileno=descriptor)
+    setup = json.loads(control.recv(_MOST_SETUP))
+    declaration = Declaration.from_json(setup["declaration"])
+    limits = Limits(**{**setup["limits"], "required": frozenset(setup["limits"]["required"])})
+    os.environ.clear()
+    os.chdir("/")
+    sys.set_int_max_str_digits(1000)
+    _warm(declaration)  # while the files of the interpreter can still be read
+    _drop_privileges()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    control.send(wire.READY)
+    Zygote(control, declaration, limits).serve()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
