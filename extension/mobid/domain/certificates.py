@@ -68,8 +68,8 @@ class Certificate:
     key_hash: bytes
     subject: bytes
     """DER of the subject name that we ordered."""
-    san: bytes
-    """DER of the SubjectAlternativeName value that we ordered."""
+    san: str
+    """The alternative names that we ordered, one a line."""
     not_before: datetime
     not_after: datetime
     profile_hash: str
@@ -123,8 +123,8 @@ class Certificate:
         if self.wanted is Wanted.REVOKED or wanted is self.wanted:
             return self
         if wanted is Wanted.REVOKED:
-            return replace(self, wanted=wanted, reason=reason, revoked_at=at).at_work(at)
-        return replace(self, wanted=wanted).at_work(at)
+            return replace(self, wanted=wanted, reason=reason, revoked_at=at).nudged(at)
+        return replace(self, wanted=wanted).nudged(at)
 
     def sent(self, at: datetime) -> Certificate:
         """The order is about to leave; from now on its outcome may be unknown."""
@@ -143,11 +143,16 @@ class Certificate:
         return kept.want(Wanted.REVOKED, at=at, reason=RevocationReason.CESSATION_OF_OPERATION)
 
     def heard(self, ca_state: CAState, *, at: datetime) -> Certificate:
-        """The CA's own word, confirmed; the work goes on until it agrees with ours."""
-        return replace(self, ca_state=ca_state, asked_at=at).at_work(at)
+        """The CA's own word, confirmed; the work goes on until it agrees with ours.
 
-    def at_work(self, at: datetime) -> Certificate:
-        """Return it with work wanted exactly when the two voices differ."""
+        News starts a fresh attempt at once. The same word again leaves the attempt to its back-off.
+        """
+        news = ca_state is not self.ca_state
+        heard = replace(self, ca_state=ca_state, asked_at=at)
+        return heard.nudged(at) if news or heard.settled else heard
+
+    def nudged(self, at: datetime) -> Certificate:
+        """Return it with work wanted, at a fresh attempt, exactly when the two voices differ."""
         if self.settled:
             return replace(self, work=self.work.done())
         return replace(self, work=self.work.want(at))

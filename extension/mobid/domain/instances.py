@@ -81,6 +81,10 @@ class Instance:
     parent_id: str | None = None
     options: Options | None = None
     script: ScriptVersion | None = None
+    basis: str = ""
+    """A digest of what the options were decided on: everything a script or a name can see of the user."""
+    decided: str = ""
+    """A digest of what was decided: the options, and the names of the certificates."""
     selected: tuple[Kind, ...] = ()
     warnings: tuple[str, ...] = ()
     lock_reason: LockReason | None = None

@@ -119,6 +119,10 @@ class Capabilities:
     """The end of the CA's own certificate; nothing it issues is valid longer."""
     profile_hash: dict[Kind, str]
     """A digest of the certificate profile per kind, so that a changed profile shows in our records."""
+    issuers: tuple[bytes, ...] = ()
+    """The CA certificates (DER) that sign what it issues; anything signed by others is not accepted."""
+    holds: bool = False
+    """Whether it can suspend a certificate (`Holds`)."""
     find: bool = True
     """Whether `find` can see orders whose answer was lost."""
     settle_seconds: float = 0.0

@@ -17,6 +17,8 @@ ProcessError
 │   ├── BadCertificateRequest    BAD_CSR
 │   ├── KeyTypeNotAllowed        KEY_TYPE_NOT_ALLOWED
 │   ├── KeyReused                KEY_REUSED
+│   ├── WrongConfirmation        WRONG_CONFIRMATION
+│   ├── ScriptNotAccepted        SCRIPT_NOT_ACCEPTED
 │   └── VersionConflict          VERSION_CONFLICT
 └── Fault                        our side or the CA's; the same call may work later
     ├── OptionScriptFailed       OPTION_SCRIPT_ERROR
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from mobid.domain.instances import Instance
+    from mobid.processes.ports import Evaluation
 
 
 class ProcessError(Exception):
@@ -188,6 +191,31 @@ class KeyReused(Refusal):
         super().__init__(
             f"The key for {kind} was used before. Make a new key for every certificate."
         )
+
+
+class WrongConfirmation(Refusal):
+    """A phone confirmed something else than the certificates that it was given."""
+
+    code = "WRONG_CONFIRMATION"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "These are not the hashes of the certificates that were issued. Fetch them again, "
+            "then confirm the SHA-256 of each in DER."
+        )
+
+
+class ScriptNotAccepted(Refusal):
+    """An option script that does not compile; the diagnostics say where and why."""
+
+    code = "SCRIPT_NOT_ACCEPTED"
+
+    def __init__(self, name: str, evaluation: Evaluation) -> None:
+        self.evaluation = evaluation
+        faults = "; ".join(
+            f"line {fault.line}: {fault.message}" for fault in evaluation.diagnostics
+        )
+        super().__init__(f'Option script "{name}" was not stored: {faults or evaluation.outcome}.')
 
 
 class VersionConflict(Refusal):

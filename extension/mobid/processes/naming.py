@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.hazmat import asn1
@@ -16,6 +16,9 @@ from cryptography.x509.oid import NameOID
 
 from mobid.domain.options import Kind
 from mobid.processes.errors import MissingUserAttribute
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PRINCIPAL_NAME: Final = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 """The otherName type of a user principal name (UPN)."""
@@ -73,6 +76,27 @@ def san_for(
             missing, f"is missing; a certificate for {kind} has to carry such a name"
         )
     return san
+
+
+def san_text(san: Sequence[x509.GeneralName]) -> str:
+    """Return names as text, one a line, to be kept with an order; `san_of_text` reads it."""
+    lines = []
+    for name in san:
+        if isinstance(name, x509.OtherName):
+            lines.append("upn:" + asn1.decode_der(str, name.value))
+        else:
+            lines.append("email:" + str(name.value))
+    return "\n".join(lines)
+
+
+def san_of_text(text: str) -> tuple[x509.GeneralName, ...]:
+    """Return the names that `san_text` wrote."""
+    makers = {
+        "upn": lambda value: x509.OtherName(PRINCIPAL_NAME, asn1.encode_der(value)),
+        "email": x509.RFC822Name,
+    }
+    pairs = (line.partition(":") for line in text.splitlines())
+    return tuple(makers[kind](value) for kind, _, value in pairs)
 
 
 def _email(value: str) -> x509.GeneralName:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from mobid.crashpoints import CrashPoint
     from mobid.domain.actors import Actor
     from mobid.domain.certificates import Certificate
     from mobid.domain.enrolments import Claim, Enrolment
@@ -95,8 +96,8 @@ class Instances(Protocol):
 class Enrolments(Protocol):
     """The codes and the phones."""
 
-    def get(self, enrolment_id: str) -> Enrolment:
-        """Return one; raise `NotFound`."""
+    def find(self, enrolment_id: str) -> Enrolment | None:
+        """Return one, or none."""
 
     def of_instance(self, instance_id: str) -> Enrolment | None:
         """Return the enrolment of a Get, if it has come that far."""
@@ -197,6 +198,9 @@ class UnitOfWork(Protocol):
         **details: str | int | bool | None,
     ) -> None:
         """Record who did what to which thing, in the same transaction: no audit, no effect."""
+
+    def passes(self, point: CrashPoint) -> None:
+        """Let the process pass a crash point right after the commit, before any work is tried."""
 
     def commit(self) -> None:
         """Make it so. Everything is written together, or nothing."""

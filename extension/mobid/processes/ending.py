@@ -1,0 +1,49 @@
+"""End a Get before its time: the code is burnt, the profile is given up, what was issued is revoked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mobid.domain.certificates import RevocationReason
+from mobid.domain.instances import InstanceState
+from mobid.domain.mobile_ids import ProfileState
+from mobid.processes.locking import close_code, revoke_certificates
+
+if TYPE_CHECKING:
+    from mobid.domain.actors import Actor
+    from mobid.domain.instances import Instance
+    from mobid.processes.ports import UnitOfWork
+
+
+def cancel_get(
+    unit: UnitOfWork, instance: Instance, *, by: Actor, action: str = "cancel"
+) -> Instance:
+    """Cancel a running Get with its pending profile; the answer is written by the caller."""
+    _give_up(unit, instance, error=None)
+    unit.audit(by, f"get.{action}", "instance", instance.id, step=instance.step)
+    return instance.end(InstanceState.CANCELLED, at=unit.now)
+
+
+def fail_get(
+    unit: UnitOfWork,
+    instance: Instance,
+    error: str,
+    *,
+    by: Actor,
+    state: InstanceState = InstanceState.FAILED,
+) -> Instance:
+    """Fail (or let expire) a running Get with its pending profile; the caller writes the answer."""
+    _give_up(unit, instance, error=error)
+    unit.audit(by, f"get.{state}", "instance", instance.id, step=instance.step, error=error)
+    return instance.end(state, at=unit.now, error=error)
+
+
+def _give_up(unit: UnitOfWork, instance: Instance, *, error: str | None) -> None:
+    close_code(unit, instance)
+    if instance.mobile_id is None:
+        return
+    profile = unit.mobile_ids.get(instance.mobile_id)
+    if profile.state is ProfileState.PENDING:
+        gone = profile.fail(error, at=unit.now) if error else profile.cancel(at=unit.now)
+        unit.save(gone)
+        revoke_certificates(unit, profile.id, RevocationReason.CESSATION_OF_OPERATION)

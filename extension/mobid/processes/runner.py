@@ -1,0 +1,254 @@
+"""The one runner: loads an instance, checks owner, state and step, calls the action, commits all together."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from mobid.domain.instances import Instance, InstanceState, Process, StepName
+from mobid.domain.mobile_ids import ProfileState
+from mobid.processes import get, lock
+from mobid.processes.decision import basis_of, new_reference
+from mobid.processes.ended import Done, Ended, failure_of
+from mobid.processes.ending import fail_get
+from mobid.processes.errors import (
+    IllegalAction,
+    MissingUserAttribute,
+    MobileIDSuspended,
+    NotFound,
+    OptionScriptFailed,
+    ProcessError,
+    RefusedByScript,
+    StaleStep,
+    UserNotActive,
+)
+from mobid.processes.steps import Changes, Run, Stay, UserChanged
+from mobid.processes.timeouts import expire
+from mobid.processes.views import InstanceView, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from mobid.processes.decision import Decision
+    from mobid.processes.get import Parts
+    from mobid.processes.ports import UnitOfWork, Units
+    from mobid.processes.steps import Act, Caller, Step
+
+NAMES: Final = {Process.GET: get.NAME, Process.LOCK: lock.NAME}
+
+
+class Runner:
+    """Get and Lock for signed-in users: what can be started, start, show, act."""
+
+    def __init__(self, units: Units, parts: Parts) -> None:
+        self._units = units
+        self._parts = parts
+        ends: tuple[Step, ...] = (Done(), Ended())
+        self._steps: Final[Mapping[Process, Mapping[StepName, Step]]] = {
+            Process.GET: {step.name: step for step in (*get.steps(parts), *ends)},
+            Process.LOCK: {step.name: step for step in (*lock.STEPS, *ends)},
+        }
+
+    def start_get(self, caller: Caller) -> tuple[InstanceView, bool]:
+        """Start a Get, or return the running one; say whether it is new."""
+        caller.must_be_fresh(self._now(), self._parts.times.fresh_login)
+        while True:
+            with self._units.reading() as unit:
+                user = unit.users.get(caller.user_id)
+                if not user.active:
+                    raise UserNotActive(user.state)
+                running = unit.instances.running_get(user.id)
+                live = unit.mobile_ids.live_of(user.id)
+            if running is None and live is not None and live.state is ProfileState.INACTIVE:
+                raise MobileIDSuspended
+            decision = self._parts.decision.decide(user) if running is None else None
+            started = self._try_start(caller, decision)
+            if started is not None:
+                return started
+
+    def _try_start(
+        self, caller: Caller, decision: Decision | None
+    ) -> tuple[InstanceView, bool] | None:
+        """Start on a decision, unless the user has changed since it was made."""
+        with self._units() as unit:
+            user = unit.users.lock(caller.user_id)
+            running = unit.instances.running_get(user.id)
+            if running is not None and not _over(running, unit):
+                return self._view(Run(unit=unit, instance=running, user=user, caller=caller)), False
+            if running is not None:
+                unit.save(expire(unit, running))
+                unit.commit()
+                return None
+            if decision is None or decision.basis != basis_of(user) or not user.active:
+                return None
+            run = Run(
+                unit=unit, instance=self._new_get(unit, caller, decision), user=user, caller=caller
+            )
+            unit.add(run.instance)
+            unit.audit(
+                caller.actor, "get.start", "instance", run.instance.id, step=run.instance.step
+            )
+            unit.commit()
+            return self._view(run), True
+
+    def _new_get(self, unit: UnitOfWork, caller: Caller, decision: Decision) -> Instance:
+        live = unit.mobile_ids.live_of(caller.user_id)
+        if live is not None and live.state is ProfileState.INACTIVE:
+            raise MobileIDSuspended
+        return Instance(
+            id=str(uuid.uuid4()),
+            process=Process.GET,
+            user_id=caller.user_id,
+            actor=caller.actor,
+            state=InstanceState.WAITING_USER,
+            step=StepName.CONFIRM if live is None else StepName.HAS_ACTIVE,
+            created_at=unit.now,
+            expires_at=unit.now + self._parts.times.form_idle,
+            options=decision.options,
+            script=decision.script,
+            basis=decision.basis,
+            decided=decision.digest,
+            reference=new_reference(),
+        )
+
+    def start_lock(self, caller: Caller, mobile_id: str) -> tuple[InstanceView, bool]:
+        """Start a Lock of one of the caller's own mobile IDs, or return the one that runs."""
+        with self._units() as unit:
+            user = unit.users.lock(caller.user_id)
+            known = {instance.id for instance in unit.instances.running_locks(mobile_id)}
+            instance = lock.start_lock(unit, caller, mobile_id, idle=self._parts.times.form_idle)
+            unit.commit()
+            return self._view(
+                Run(unit=unit, instance=instance, user=user)
+            ), instance.id not in known
+
+    def show(self, caller: Caller, instance_id: str) -> InstanceView:
+        """Return an instance as it is now; one whose time is over has ended."""
+        with self._units.reading() as unit:
+            instance = self._own(unit, caller, instance_id)
+            if not _over(instance, unit):
+                user = unit.users.get(caller.user_id)
+                return self._view(Run(unit=unit, instance=instance, user=user, caller=caller))
+        self._expire(caller, instance_id)
+        return self.show(caller, instance_id)
+
+    def running(self, caller: Caller) -> Sequence[InstanceView]:
+        """Return what the caller has not finished, for *Continue* on the dashboard."""
+        with self._units.reading() as unit:
+            ids = [instance.id for instance in unit.instances.running_of(caller.user_id)]
+        views = [self.show(caller, instance_id) for instance_id in ids]
+        return [view for view in views if view.running]
+
+    def act(self, caller: Caller, instance_id: str, act: Act) -> InstanceView:
+        """Take an action on the step that the caller saw; raise `StaleStep` if it has moved on."""
+        with self._units.reading() as unit:
+            over = _over(self._own(unit, caller, instance_id), unit)
+        if over:
+            self._expire(caller, instance_id)
+        try:
+            return self._act(caller, instance_id, act)
+        except UserChanged:
+            return self._act_after_change(caller, instance_id, act)
+
+    def _act(
+        self, caller: Caller, instance_id: str, act: Act, decision: Decision | None = None
+    ) -> InstanceView:
+        with self._units() as unit:
+            user = unit.users.lock(caller.user_id)
+            instance = self._own(unit, caller, instance_id)
+            step = self._steps[instance.process][instance.step]
+            run = Run(unit=unit, instance=instance, user=user, caller=caller, decision=decision)
+            actions = step.actions(run) if instance.running else {}
+            if instance.step_seq != act.step_seq:
+                raise StaleStep(instance)
+            if act.action not in actions:
+                raise IllegalAction(instance, act.action, list(actions))
+            outcome = actions[act.action](run, act.answer)
+            if isinstance(outcome, Stay):
+                return self._view(run, outcome.hint)
+            _write(unit, outcome, caller)
+            unit.commit()
+        return self.show(caller, instance_id)
+
+    def _act_after_change(self, caller: Caller, instance_id: str, act: Act) -> InstanceView:
+        """The user has changed since the options were decided: decide anew, then act."""
+        with self._units.reading() as unit:
+            user = unit.users.get(caller.user_id)
+        try:
+            decision = self._parts.decision.decide(user)
+        except (RefusedByScript, OptionScriptFailed, MissingUserAttribute) as error:
+            self._fail(caller, instance_id, act.step_seq, error)
+            return self.show(caller, instance_id)
+        try:
+            return self._act(caller, instance_id, act, decision)
+        except UserChanged:
+            return self._act_after_change(caller, instance_id, act)
+
+    def _fail(self, caller: Caller, instance_id: str, step_seq: int, error: ProcessError) -> None:
+        with self._units() as unit:
+            unit.users.lock(caller.user_id)
+            instance = self._own(unit, caller, instance_id)
+            if instance.step_seq != step_seq:
+                raise StaleStep(instance)
+            failed = fail_get(unit, instance, error.code, by=caller.actor)
+            if isinstance(error, OptionScriptFailed):
+                failed = replace(failed, reference=error.reference)
+            unit.save(failed)
+            unit.commit()
+
+    def _expire(self, caller: Caller, instance_id: str) -> None:
+        with self._units() as unit:
+            unit.users.lock(caller.user_id)
+            instance = self._own(unit, caller, instance_id)
+            if _over(instance, unit):
+                unit.save(expire(unit, instance))
+                unit.commit()
+
+    @staticmethod
+    def _own(unit: UnitOfWork, caller: Caller, instance_id: str) -> Instance:
+        instance = unit.instances.get(instance_id)
+        if instance.user_id != caller.user_id:
+            raise NotFound("process", instance_id)
+        return instance
+
+    def _view(self, run: Run, hint: Message | None = None) -> InstanceView:
+        instance = run.instance
+        step = self._steps[instance.process][instance.step]
+        shown = step.view(run)
+        return InstanceView(
+            id=instance.id,
+            process=instance.process,
+            name=NAMES[instance.process],
+            state=instance.state,
+            step_name=instance.step,
+            step_seq=instance.step_seq,
+            step=replace(
+                shown,
+                actions=tuple(step.actions(run)) if instance.running else (),
+                hint=hint or shown.hint,
+            ),
+            user_id=run.user.id,
+            user_name=run.user.user_name,
+            mobile_id=instance.mobile_id,
+            error=failure_of(instance),
+            expires_at=instance.expires_at,
+            warnings=tuple(Message(warning) for warning in instance.warnings),
+        )
+
+    def _now(self) -> datetime:
+        with self._units.reading() as unit:
+            return unit.now
+
+
+def _over(instance: Instance, unit: UnitOfWork) -> bool:
+    """Whether the time of a running instance is over: checked at use, not only by the sweep."""
+    return instance.running and instance.expires_at is not None and unit.now >= instance.expires_at
+
+
+def _write(unit: UnitOfWork, changes: Changes, caller: Caller) -> None:
+    unit.add(*changes.new)
+    unit.save(*changes.changed, changes.instance)
+    for line in changes.audit:
+        unit.audit(caller.actor, line.action, line.thing, line.thing_id, **line.details)
