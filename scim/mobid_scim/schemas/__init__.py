@@ -1,0 +1,1 @@
+"""The schemas of RFC 7643 as data; a product adds its own."""

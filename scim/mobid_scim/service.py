@@ -1,0 +1,177 @@
+"""The operations of the protocol over repositories: everything but HTTP."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from mobid_scim.errors import Conflict, NotFound, NotYetImplemented, PreconditionFailed
+from mobid_scim.filter import check_operators
+from mobid_scim.listing import Page, Query
+from mobid_scim.patch import PatchOperation, apply, read_request
+from mobid_scim.path import quoted
+from mobid_scim.projection import Projection
+from mobid_scim.repository import Change, Deletes, ResourceRepository, Writes
+from mobid_scim.resource import Operation, ResourceType, StoredResource, represent
+from mobid_scim.validation import read_resource
+
+CallerT = TypeVar("CallerT")
+Precondition = Callable[[str], bool]
+"""Tells whether a version is one that the client accepts (If-Match)."""
+
+_ATTEMPTS: Final = 3
+_LONGEST_ID: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[CallerT]):
+    """A resource type and its storage, bound to whoever calls."""
+
+    type: ResourceType
+    repository: Callable[[CallerT], ResourceRepository]
+
+
+class Service(Generic[CallerT]):
+    """What the provider offers; `base_url` is where clients reach it, and is part of locations."""
+
+    def __init__(self, endpoints: Sequence[Endpoint[CallerT]], *, base_url: str) -> None:
+        parts = urlsplit(base_url)
+        if not parts.scheme or not parts.netloc:
+            raise ValueError(f'The base URL "{base_url}" of SCIM is not absolute.')
+        self.base_url = base_url.rstrip("/")
+        self.endpoints: Mapping[str, Endpoint[CallerT]] = {
+            endpoint.type.name: endpoint for endpoint in endpoints
+        }
+
+    @property
+    def types(self) -> list[ResourceType]:
+        """Return the resource types that are there."""
+        return [endpoint.type for endpoint in self.endpoints.values()]
+
+    def get(
+        self, caller: CallerT, scope: ResourceType, resource_id: str, projection: Projection
+    ) -> StoredResource:
+        """Return one resource (RFC 7644, 3.4.1), or raise NotFound."""
+        repository = self._repository(caller, scope, Operation.READ)
+        return repository.get(_checked_id(resource_id, scope), projection=projection)
+
+    def search(self, caller: CallerT, scope: ResourceType, query: Query) -> Page:
+        """Return a page (RFC 7644, 3.4.2); operators that storage has not are refused here."""
+        repository = self._repository(caller, scope, Operation.SEARCH)
+        if query.filter is not None:
+            check_operators(query.filter, repository.operators)
+        return repository.search(query)
+
+    def create(
+        self, caller: CallerT, scope: ResourceType, body: object, projection: Projection
+    ) -> StoredResource:
+        """Store a new resource (RFC 7644, 3.3)."""
+        repository = self._writable(caller, scope, Operation.CREATE)[1]
+        return repository.create(read_resource(body, scope), projection=projection)
+
+    def patch(
+        self,
+        caller: CallerT,
+        scope: ResourceType,
+        resource_id: str,
+        body: object,
+        *,
+        projection: Projection,
+        precondition: Precondition | None,
+    ) -> StoredResource:
+        """Change a resource (RFC 7644, 3.5.2), whole or not at all.
+
+        What changes nothing is not stored, and keeps the version. Without a precondition, a
+        change that meets another one is computed again, from what the other one left.
+        """
+        operations = read_request(body, scope)
+        checked_id = _checked_id(resource_id, scope)
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._patch_once(
+                    caller,
+                    scope,
+                    checked_id,
+                    operations,
+                    projection=projection,
+                    precondition=precondition,
+                )
+            except PreconditionFailed:
+                if precondition is not None:
+                    raise
+        raise Conflict(f"{scope.name} {quoted(resource_id)} keeps changing; send it again.")
+
+    def delete(
+        self,
+        caller: CallerT,
+        scope: ResourceType,
+        resource_id: str,
+        precondition: Precondition | None,
+    ) -> None:
+        """Delete a resource (RFC 7644, 3.6)."""
+        repository = self._repository(caller, scope, Operation.DELETE)
+        if not isinstance(repository, Deletes):
+            raise _not_there(scope, Operation.DELETE)
+        checked_id = _checked_id(resource_id, scope)
+        expected = None
+        if precondition is not None:
+            stored = repository.get(checked_id, projection=Projection(scope))
+            expected = _expect(stored, precondition)
+        repository.delete(checked_id, expected_version=expected)
+
+    def _patch_once(
+        self,
+        caller: CallerT,
+        scope: ResourceType,
+        resource_id: str,
+        operations: Sequence[PatchOperation],
+        *,
+        projection: Projection,
+        precondition: Precondition | None,
+    ) -> StoredResource:
+        repository, writer = self._writable(caller, scope, Operation.PATCH)
+        stored = repository.get(resource_id, projection=Projection(scope))
+        _expect(stored, precondition)
+        before = represent(stored, scope, self.base_url)
+        after = apply(before, operations)
+        if after == before:
+            return repository.get(resource_id, projection=projection)
+        change = Change(id=resource_id, before=before, after=after)
+        return writer.replace(change, expected_version=stored.version, projection=projection)
+
+    def _repository(
+        self, caller: CallerT, scope: ResourceType, operation: Operation
+    ) -> ResourceRepository:
+        if operation not in scope.operations:
+            raise _not_there(scope, operation)
+        return self.endpoints[scope.name].repository(caller)
+
+    def _writable(
+        self, caller: CallerT, scope: ResourceType, operation: Operation
+    ) -> tuple[ResourceRepository, Writes]:
+        repository = self._repository(caller, scope, operation)
+        if not isinstance(repository, Writes):
+            raise _not_there(scope, operation)
+        return repository, repository
+
+
+def _not_there(scope: ResourceType, operation: Operation) -> NotYetImplemented:
+    there = ", ".join(sorted(scope.operations))
+    return NotYetImplemented(
+        f'{scope.endpoint}: the operation "{operation}" is not available; available are {there}.'
+    )
+
+
+def _checked_id(resource_id: str, scope: ResourceType) -> str:
+    """Return the id, unless it is none of ours for sure, as one with U+0000 would be."""
+    if len(resource_id) > _LONGEST_ID or not resource_id.isprintable():
+        raise NotFound(f"There is no {scope.name} with such an id.")
+    return resource_id
+
+
+def _expect(stored: StoredResource, precondition: Precondition | None) -> str:
+    if precondition is not None and not precondition(stored.version):
+        raise PreconditionFailed(
+            f'{quoted(stored.id)} has the version W/"{stored.version}" now; read it again.'
+        )
+    return stored.version

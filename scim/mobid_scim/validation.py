@@ -1,0 +1,223 @@
+"""A client's JSON against the schemas: wrong is refused, readOnly and empty is left out."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from mobid_scim.attributes import Attribute, Schema, Type
+from mobid_scim.errors import InvalidSyntax, InvalidValue
+from mobid_scim.path import quoted, unknown
+from mobid_scim.resource import Resource, ResourceType, Values
+from mobid_scim.simple_values import fits
+
+MAX_VALUES: Final = 50
+MAX_CHARACTERS: Final = 2_000
+MAX_BASE64_CHARACTERS: Final = 65_536
+
+# Tab and line breaks have a place in addresses; other control characters end up in mail headers
+# and certificates.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def read_resource(body: object, scope: ResourceType) -> Resource:
+    """Return the resource that a client wants to create (RFC 7644, 3.3).
+
+    Names take the case of their definitions. What is readOnly is ignored; null, [] and {} are
+    the same as absent (RFC 7643, 2.5). Raises InvalidSyntax for what is no such resource, and
+    InvalidValue for values that do not fit or required ones that are missing.
+    """
+    named = _named(body, scope)
+    urns = _schemas(named.pop("schemas", None), scope)
+    values: Values = {}
+    for name, value in named.items():
+        attribute = scope.attribute(name)
+        if attribute is not None:
+            checked = read_value(value, attribute, name)
+        elif name in urns:
+            checked = read_extension(value, scope, name)
+        else:
+            raise InvalidSyntax(f'"schemas" does not list {name}; add it or leave its values.')
+        if checked is not None:
+            values[name] = checked
+    resource = Resource(scope, values)
+    check_required(resource)
+    return resource
+
+
+def read_extension(value: object, scope: ResourceType, urn: str) -> Values | None:
+    """Return the checked values of one extension, or None if nothing is left of them."""
+    schema = scope.extension(urn)
+    if schema is None:
+        raise InvalidSyntax(f"{scope.name} has no extension {quoted(urn)}.")
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise InvalidValue(f"{urn} is an object with the attributes of the extension.")
+    return _read_members(value, schema, urn) or None
+
+
+def read_value(value: object, attribute: Attribute, place: str) -> object:
+    """Return the value as the attribute's definition has it, or None if it is unassigned."""
+    if attribute.read_only or value is None:
+        return None
+    if not attribute.multi_valued:
+        return _read_single(value, attribute, place)
+    if not isinstance(value, list):
+        raise InvalidValue(f"{place} is multi-valued; send its values as an array.")
+    check_count(value, place)
+    values = [_read_single(item, attribute, place) for item in value]
+    kept = [each for each in values if each is not None]
+    _check_one_primary(kept, place)
+    return kept or None
+
+
+def check_count(values: list[object], place: str) -> None:
+    """Refuse more values than we keep, before anything is done with each."""
+    if len(values) > MAX_VALUES:
+        raise InvalidValue(f"{place} has {len(values)} values; at most {MAX_VALUES} are kept.")
+
+
+def check_required(resource: Resource) -> None:
+    """Raise InvalidValue if a required attribute is unassigned."""
+    if missing := missing_required(resource):
+        raise InvalidValue(f"{missing} is required.")
+
+
+def missing_required(resource: Resource) -> str | None:
+    """Return the name of a required attribute that is unassigned, if there is one."""
+    scope = resource.type
+    for attribute in scope.schema.attributes:
+        if _lacks(resource.values, attribute):
+            return attribute.name
+    for extension in scope.extensions:
+        values = resource.values.get(extension.schema.id)
+        if values is None and extension.required:
+            return extension.schema.id
+        if isinstance(values, dict):
+            for attribute in extension.schema.attributes:
+                if _lacks(values, attribute):
+                    return f"{extension.schema.id}:{attribute.name}"
+    return None
+
+
+def _lacks(values: Mapping[str, object], attribute: Attribute) -> bool:
+    return attribute.required and not attribute.read_only and attribute.name not in values
+
+
+def _named(body: object, scope: ResourceType) -> Values:
+    """Return the members under the names of their definitions; case does not matter."""
+    if not isinstance(body, dict):
+        raise InvalidSyntax(f"The body is no JSON object; send one {scope.name}.")
+    named: Values = {}
+    for name, value in body.items():
+        canonical = canonical_name(name, scope)
+        if canonical in named:
+            raise InvalidSyntax(f"{canonical} comes twice, in different case.")
+        named[canonical] = value
+    return named
+
+
+def canonical_name(name: str, scope: ResourceType) -> str:
+    """Return the name of a top-level attribute or extension as it is defined."""
+    if attribute := scope.attribute(name):
+        return attribute.name
+    if extension := scope.extension(name):
+        return extension.id
+    raise InvalidSyntax(unknown(name, of=scope.name, known=scope.attribute_names()))
+
+
+def _schemas(value: object, scope: ResourceType) -> set[str]:
+    """Return the URNs that a body says it follows (RFC 7643, 3)."""
+    if not isinstance(value, list) or not value:
+        raise InvalidSyntax(f'"schemas" is missing; send an array with "{scope.schema.id}".')
+    urns = known_schemas(value, scope)
+    if scope.schema.id not in urns:
+        raise InvalidSyntax(f'"schemas" does not list "{scope.schema.id}".')
+    return urns
+
+
+def known_schemas(value: list[object], scope: ResourceType) -> set[str]:
+    """Return the URNs as they are defined; an unknown one raises InvalidSyntax."""
+    urns = set()
+    for urn in value:
+        if not isinstance(urn, str):
+            raise InvalidSyntax('"schemas" holds something else than URNs.')
+        extension = scope.extension(urn)
+        if extension is not None:
+            urns.add(extension.id)
+        elif urn.lower() == scope.schema.id.lower():
+            urns.add(scope.schema.id)
+        else:
+            raise InvalidSyntax(f"{scope.name} has no schema {quoted(urn)}.")
+    return urns
+
+
+def _read_single(value: object, attribute: Attribute, place: str) -> object:
+    if value is None:
+        return None
+    if attribute.type is Type.COMPLEX:
+        if not isinstance(value, dict):
+            raise InvalidValue(f"{place} is complex; send an object.")
+        return _read_members(value, attribute, place) or None
+    if not fits(attribute.type, value):
+        raise InvalidValue(f"{place} is {_article(attribute.type)}; {_shown(value)} is none.")
+    if isinstance(value, str):
+        _check_text(value, attribute, place)
+    return value
+
+
+def _read_members(value: Mapping[str, object], owner: Attribute | Schema, place: str) -> Values:
+    """Return the checked members of a complex value or an extension, in the defined order."""
+    lookup = owner.attribute if isinstance(owner, Schema) else owner.sub
+    parts = owner.attributes if isinstance(owner, Schema) else owner.sub_attributes
+    separator = ":" if isinstance(owner, Schema) else "."
+    found: Values = {}
+    for name, member in value.items():
+        attribute = lookup(name)
+        if attribute is None:
+            raise InvalidSyntax(unknown(name, of=place, known=[each.name for each in parts]))
+        if attribute.name in found:
+            raise InvalidSyntax(f"{place}{separator}{attribute.name} comes twice.")
+        found[attribute.name] = read_value(member, attribute, f"{place}{separator}{attribute.name}")
+    kept = {known.name: found[known.name] for known in parts if found.get(known.name) is not None}
+    if kept and isinstance(owner, Attribute):
+        for part in parts:
+            if _lacks(kept, part):
+                raise InvalidValue(f"{place}{separator}{part.name} is required.")
+    return kept
+
+
+def _check_text(text: str, attribute: Attribute, place: str) -> None:
+    limit = MAX_BASE64_CHARACTERS if attribute.type is Type.BINARY else MAX_CHARACTERS
+    if len(text) > limit:
+        raise InvalidValue(f"{place} has {len(text)} characters; at most {limit} are kept.")
+    if attribute.required and not text.strip():
+        raise InvalidValue(f"{place} is required and must not be blank.")
+    if found := _CONTROL.search(text):
+        code = ord(found.group())
+        raise InvalidValue(f"{place} holds the control character U+{code:04X}; leave it out.")
+
+
+def _check_one_primary(values: list[object], place: str) -> None:
+    """Refuse a second primary value (RFC 7643, 2.4)."""
+    primary = [each for each in values if isinstance(each, dict) and each.get("primary") is True]
+    if len(primary) > 1:
+        raise InvalidValue(f"{place} has {len(primary)} primary values; at most one may be.")
+
+
+def _article(kind: Type) -> str:
+    return f"an {kind}" if kind is Type.INTEGER else f"a {kind}"
+
+
+def _shown(value: object) -> str:
+    match value:
+        case str():
+            return quoted(value)
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return str(value)
+        case list():
+            return "an array"
+        case _:
+            return "an object"
