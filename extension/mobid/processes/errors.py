@@ -61,6 +61,7 @@ class ReauthenticationRequired(Refusal):
     code = "REAUTH_REQUIRED"
 
     def __init__(self, minutes: int) -> None:
+        self.minutes = minutes
         super().__init__(f"Sign in again: this step needs a login of the last {minutes} minutes.")
 
 

@@ -53,7 +53,8 @@ def start_lock(unit: UnitOfWork, caller: Caller, mobile_id: str, *, idle: timede
         reference=new_reference(),
     )
     unit.add(instance)
-    unit.audit(caller.actor, "lock.start", "instance", instance.id, mobile_id=profile.id)
+    details = {"mobile_id": profile.id, **caller.trail}
+    unit.audit(caller.actor, "lock.start", "instance", instance.id, **details)
     return instance
 
 

@@ -15,6 +15,7 @@ from mobid.processes.ending import fail_get
 from mobid.processes.errors import (
     IllegalAction,
     MissingUserAttribute,
+    MobileIDNotActive,
     MobileIDSuspended,
     NotFound,
     OptionScriptFailed,
@@ -25,11 +26,10 @@ from mobid.processes.errors import (
 )
 from mobid.processes.steps import Changes, Run, Stay, UserChanged
 from mobid.processes.timeouts import expire
-from mobid.processes.views import InstanceView, Message
+from mobid.processes.views import InstanceView, Message, Obstacle, Startable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from mobid.processes.decision import Decision
     from mobid.processes.get import Parts
@@ -51,22 +51,55 @@ class Runner:
             Process.LOCK: {step.name: step for step in (*lock.STEPS, *ends)},
         }
 
+    def startable(self, caller: Caller) -> Sequence[Startable]:
+        """Say what the caller can start or continue now, and why not the rest; nothing is written.
+
+        For Get the option script runs, so that nobody is offered what it would refuse.
+        """
+        return self._startable_get(caller), self._startable_lock(caller)
+
+    def _startable_get(self, caller: Caller) -> Startable:
+        try:
+            self._ready_to_get(caller)
+        except NotFound:
+            raise
+        except ProcessError as error:
+            obstacle = Obstacle(error.code, Message(str(error)))
+            return Startable(process=Process.GET, name=get.NAME, obstacle=obstacle)
+        return Startable(process=Process.GET, name=get.NAME)
+
+    def _startable_lock(self, caller: Caller) -> Startable:
+        with self._units.reading() as unit:
+            live = unit.mobile_ids.live_of(unit.users.get(caller.user_id).id)
+        if live is not None and live.state is ProfileState.ACTIVE:
+            return Startable(process=Process.LOCK, name=lock.NAME, mobile_id=live.id)
+        why = Message("You have no active mobile ID.")
+        if live is not None:
+            why = Message(str(MobileIDNotActive(live.id, live.state)))
+        obstacle = Obstacle(MobileIDNotActive.code, why)
+        return Startable(process=Process.LOCK, name=lock.NAME, obstacle=obstacle)
+
     def start_get(self, caller: Caller) -> tuple[InstanceView, bool]:
         """Start a Get, or return the running one; say whether it is new."""
-        caller.must_be_fresh(self._now(), self._parts.times.fresh_login)
         while True:
-            with self._units.reading() as unit:
-                user = unit.users.get(caller.user_id)
-                if not user.active:
-                    raise UserNotActive(user.state)
-                running = unit.instances.running_get(user.id)
-                live = unit.mobile_ids.live_of(user.id)
-            if running is None and live is not None and live.state is ProfileState.INACTIVE:
-                raise MobileIDSuspended
-            decision = self._parts.decision.decide(user) if running is None else None
-            started = self._try_start(caller, decision)
+            started = self._try_start(caller, self._ready_to_get(caller))
             if started is not None:
                 return started
+
+    def _ready_to_get(self, caller: Caller) -> Decision | None:
+        """Return what is decided for a new Get, or nothing if one runs; raise what is in its way."""
+        with self._units.reading() as unit:
+            caller.must_be_fresh(unit.now, self._parts.times.fresh_login)
+            user = unit.users.get(caller.user_id)
+            if not user.active:
+                raise UserNotActive(user.state)
+            running = unit.instances.running_get(user.id)
+            live = unit.mobile_ids.live_of(user.id)
+        if running is not None:
+            return None
+        if live is not None and live.state is ProfileState.INACTIVE:
+            raise MobileIDSuspended
+        return self._parts.decision.decide(user)
 
     def _try_start(
         self, caller: Caller, decision: Decision | None
@@ -88,7 +121,12 @@ class Runner:
             )
             unit.add(run.instance)
             unit.audit(
-                caller.actor, "get.start", "instance", run.instance.id, step=run.instance.step
+                caller.actor,
+                "get.start",
+                "instance",
+                run.instance.id,
+                step=run.instance.step,
+                **caller.trail,
             )
             unit.commit()
             return self._view(run), True
@@ -237,10 +275,6 @@ class Runner:
             warnings=tuple(Message(warning) for warning in instance.warnings),
         )
 
-    def _now(self) -> datetime:
-        with self._units.reading() as unit:
-            return unit.now
-
 
 def _over(instance: Instance, unit: UnitOfWork) -> bool:
     """Whether the time of a running instance is over: checked at use, not only by the sweep."""
@@ -251,4 +285,5 @@ def _write(unit: UnitOfWork, changes: Changes, caller: Caller) -> None:
     unit.add(*changes.new)
     unit.save(*changes.changed, changes.instance)
     for line in changes.audit:
-        unit.audit(caller.actor, line.action, line.thing, line.thing_id, **line.details)
+        details = {**line.details, **caller.trail}
+        unit.audit(caller.actor, line.action, line.thing, line.thing_id, **details)

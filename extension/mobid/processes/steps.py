@@ -37,6 +37,13 @@ class Caller:
     user_id: str
     actor: Actor
     authenticated_at: datetime
+    front_end: str | None = None
+    """The registered front end that vouches for the user; none for a page of our own."""
+
+    @property
+    def trail(self) -> Mapping[str, str]:
+        """What an audit record says of the way on which the call came."""
+        return {} if self.front_end is None else {"front_end": self.front_end}
 
     def must_be_fresh(self, at: datetime, within: timedelta) -> None:
         """Raise `ReauthenticationRequired` unless the login is recent."""

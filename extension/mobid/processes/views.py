@@ -90,3 +90,22 @@ class InstanceView:
     def running(self) -> bool:
         """Whether something can still happen to it."""
         return self.state in {"waiting_user", "waiting_device", "waiting_ca"}
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps a process from being started: the code of its error, and its words."""
+
+    code: str
+    text: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Startable:
+    """A process, and whether its user could start it now."""
+
+    process: Process
+    name: Message
+    obstacle: Obstacle | None = None
+    mobile_id: str | None = None
+    """The mobile ID that a Lock would lock."""
