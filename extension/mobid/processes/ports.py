@@ -166,14 +166,37 @@ class Used(Protocol):
 class UnitOfWork(Protocol):
     """One transaction. Leaving it without `commit` rolls back. `now` is the database's clock."""
 
-    users: Users
-    mobile_ids: MobileIDs
-    certificates: Certificates
-    instances: Instances
-    enrolments: Enrolments
-    scripts: ScriptVersions
-    authorities: AuthorityRecords
-    used: Used
+    @property
+    def users(self) -> Users:
+        """The people."""
+
+    @property
+    def mobile_ids(self) -> MobileIDs:
+        """The profiles."""
+
+    @property
+    def certificates(self) -> Certificates:
+        """The certificates."""
+
+    @property
+    def instances(self) -> Instances:
+        """The runs."""
+
+    @property
+    def enrolments(self) -> Enrolments:
+        """The codes and phones."""
+
+    @property
+    def scripts(self) -> ScriptVersions:
+        """The option scripts."""
+
+    @property
+    def authorities(self) -> AuthorityRecords:
+        """The CAs' last answers."""
+
+    @property
+    def used(self) -> Used:
+        """What was used once."""
 
     @property
     def now(self) -> datetime:

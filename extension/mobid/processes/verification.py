@@ -290,7 +290,11 @@ def _chain(certificate: x509.Certificate, chain: Sequence[bytes]) -> Iterator[Fi
     """Check that the chain, if there is one, starts at the issuer and goes up link by link."""
     below = certificate
     for position, der in enumerate(chain, start=1):
-        above = x509.load_der_x509_certificate(der)
+        try:
+            above = x509.load_der_x509_certificate(der)
+        except ValueError:
+            yield Finding(Fault.CHAIN, f"number {position} of its chain is no certificate in DER")
+            return
         if not _signed_by(below, above):
             yield Finding(
                 Fault.CHAIN, f"certificate {position} of its chain did not sign the one before"

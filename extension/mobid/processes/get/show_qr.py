@@ -1,0 +1,87 @@
+"""The step of Get that shows the code, until one phone has claimed it and sent all its keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from mobid.domain.instances import StepName
+from mobid.processes.get.moves import cancel, new_code, to_qr
+from mobid.processes.steps import (
+    CANCEL,
+    NEXT,
+    RENEW,
+    Changes,
+    Stay,
+    audited,
+)
+from mobid.processes.views import Message, StepView
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mobid.domain.enrolments import Enrolment
+    from mobid.processes.get.parts import Parts
+    from mobid.processes.steps import Action, Answer, Run
+
+
+@dataclass(frozen=True, slots=True)
+class ShowQR:
+    """The QR code, until one phone has claimed it and sent all its keys."""
+
+    parts: Parts
+    name: ClassVar[StepName] = StepName.QR
+
+    def view(self, run: Run) -> StepView:
+        """Show the code in three forms: picture, link on this phone, and typed code."""
+        enrolment = run.enrolment
+        lapsed = run.now >= enrolment.code_expires_at
+        device = enrolment.claim.device.name if enrolment.claim else None
+        return StepView(
+            title=Message("Scan the code with your phone"),
+            text=self._status(device, lapsed=lapsed),
+            data={
+                "link": None if lapsed else self.link(enrolment),
+                "typed_code": None
+                if lapsed
+                else self.parts.codes.typed(enrolment.id, enrolment.code_number),
+                "server": self.parts.public_url,
+                "code_expires_at": enrolment.code_expires_at,
+                "codes_left": self.parts.max_codes - enrolment.code_number,
+                "device": device,
+            },
+        )
+
+    def link(self, enrolment: Enrolment) -> str:
+        """Return what the QR code says: an address of ours, with the token in its fragment only."""
+        return f"{self.parts.public_url}/e#1.{self.parts.codes.token(enrolment.id, enrolment.code_number)}"
+
+    def actions(self, run: Run) -> Mapping[str, Action]:  # noqa: ARG002  # the same at every run
+        """Next is for impatient people: it says what is still waited for."""
+        return {NEXT: self.next, RENEW: self.renew, CANCEL: cancel}
+
+    def next(self, run: Run, answer: Answer) -> Changes | Stay:  # noqa: ARG002  # takes no input
+        """Stay: the phone's keys move the run on, not the user."""
+        if run.now >= run.enrolment.code_expires_at and run.enrolment.claim is None:
+            return Stay(Message("The code has expired. Get a new code, then scan it."))
+        return Stay(Message("Waiting for your phone. Scan the code, then click Next."))
+
+    def renew(self, run: Run, answer: Answer) -> Changes | Stay:  # noqa: ARG002  # takes no input
+        """Make a new code; it burns the old one and lets a phone go that has claimed it."""
+        run.must_be_active_user()
+        enrolment = new_code(run.enrolment, self.parts, at=run.now)
+        return Changes(
+            instance=to_qr(run.instance, enrolment, self.parts.times, at=run.now),
+            changed=(enrolment,),
+            audit=(audited("get.code", run.instance, number=enrolment.code_number),),
+        )
+
+    @staticmethod
+    def _status(device: str | None, *, lapsed: bool) -> Message:
+        if device is not None:
+            return Message("%(device)s is connected and makes its keys.", {"device": device})
+        if lapsed:
+            return Message("The code has expired. Get a new code.")
+        return Message(
+            "1. Open the app. 2. Add a mobile ID. 3. Point the camera at the code, then click Next."
+        )
