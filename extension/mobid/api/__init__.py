@@ -1,0 +1,1 @@
+"""The JSON interfaces: what phones, front ends, SCIM clients and administrators call."""

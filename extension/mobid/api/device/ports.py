@@ -1,0 +1,47 @@
+"""What this interface needs of the phone's side of Get; `mobid.processes.enrolment` has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mobid.domain.mobile_ids import Device, ProfileState
+    from mobid.domain.options import Kind
+    from mobid.processes.enrolment import Claimed, Result, ResultPending
+
+
+class Phones(Protocol):
+    """What phones can do. Everything may raise `CodeNotUsable`."""
+
+    def claim(
+        self, code: str, *, thumbprint: str, jwk: Mapping[str, str], device: Device
+    ) -> Claimed:
+        """Bind a code to the first phone that comes; the same phone gets its answer again."""
+
+    def device_key(self, enrolment_id: str) -> Mapping[str, str]:
+        """Return the public key (JWK) of the phone that claimed."""
+
+    def keys(
+        self,
+        enrolment_id: str,
+        csrs: Mapping[Kind, bytes],
+        transport_jwk: Mapping[str, str] | None,
+    ) -> None:
+        """Take all keys of a phone; the user is asked to approve them next."""
+
+    def result(self, enrolment_id: str) -> ResultPending | Result:
+        """Return the certificates once every one is issued, verified and stored."""
+
+    def authentication_certificate(self, enrolment_id: str) -> bytes | None:
+        """Return the DER of the new authentication certificate, if this mobile ID has one."""
+
+    def confirm(self, enrolment_id: str, hashes: frozenset[bytes]) -> ProfileState:
+        """The phone has installed every certificate."""
+
+    def status(self, enrolment_id: str) -> ProfileState:
+        """Return the state of the mobile ID on this phone."""
+
+    def remove(self, enrolment_id: str) -> ProfileState:
+        """Lock the mobile ID on this phone."""
