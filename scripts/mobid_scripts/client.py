@@ -37,6 +37,7 @@ class ForkServer:
                 [sys.executable, "-I", "-m", "mobid_scripts.zygote", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env={},
+                start_new_session=True,  # Ctrl-C in a terminal is for the host
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -16,7 +16,7 @@ from mobid_scripts.views import Options, OptionsWriter, View
 from mobid_scripts.wording import did_you_mean, kind_of, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MOST_LENGTH: Final = 100_000
 MOST_BITS: Final = 512
@@ -89,7 +89,10 @@ class Guards:
         """Loop over values, a step for each."""
         if type(values) not in _LOOPED:
             raise ScriptFault(f"A loop goes over a list, not over {kind_of(values)}")
-        for value in values:  # type: ignore[attr-defined]  # each type in _LOOPED has an iterator
+        return self._counted(values)  # type: ignore[arg-type]  # each type in _LOOPED has an iterator
+
+    def _counted(self, values: Iterable[object]) -> Iterator[object]:
+        for value in values:
             self._steps.take()
             yield value
 

@@ -200,7 +200,7 @@ class Table:
         return key
 
     def _value(self, key: object, text: object) -> str:
-        return plain_line(text, f"{_option(self.name)}, key {quoted(str(key))}:", self.most_value)
+        return plain_line(text, f"{_option(self.name)}, key {quoted(str(key))}", self.most_value)
 
 
 KINDS: Final = {kind.__name__: kind for kind in (Text, Choice, Choices, Span, Table)}

@@ -17,7 +17,8 @@ MOST_REQUEST: Final = 1 << 20
 MOST_LAYERS: Final = 1 << 10
 MOST_ANSWER: Final = 256 << 10
 _LENGTH: Final = struct.Struct("!I")
-_ENDING: Final = struct.Struct("!i?")
+_ENDING: Final = struct.Struct("!4si?")
+_MARK: Final = b"done"
 MOST_REPLY: Final = MOST_LAYERS + MOST_ANSWER + 2 * _LENGTH.size + _ENDING.size
 
 # How the child ends on its own; any other status is a crash.
@@ -33,7 +34,7 @@ class Ending:
 
     def packed(self) -> bytes:
         """Return the last bytes of a reply."""
-        return _ENDING.pack(self.status, self.timed_out)
+        return _ENDING.pack(_MARK, self.status, self.timed_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,10 @@ class Reply:
     @classmethod
     def of(cls, data: bytes) -> Reply:
         """Take a reply apart; the child's part of it may be anything."""
-        if len(data) < _ENDING.size:
+        frames, tail = data[: -_ENDING.size], data[-_ENDING.size :]
+        if len(tail) < _ENDING.size or not tail.startswith(_MARK):
             return cls(None, None, None)
-        frames, ending = data[: -_ENDING.size], Ending(*_ENDING.unpack(data[-_ENDING.size :]))
+        ending = Ending(*_ENDING.unpack(tail)[1:])
         layers, rest = _first_frame(frames, MOST_LAYERS)
         answer, rest = _first_frame(rest, MOST_ANSWER)
         return cls(layers, None if rest else answer, ending)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from mobid.domain.options import Kind, Notify, Options, QRLocation, Recovery, Validity
 from mobid.optionscripts.released import attributes_of, defaults_for
 from mobid.optionscripts.words import DECLARATION
 from mobid.processes.ports import Diagnostic, Evaluation, Outcome
+from mobid_scripts.outcome import Code
 from mobid_scripts.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -42,20 +44,33 @@ class OptionScripts:
     def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
         """Run a script on the released attributes of a user, as of a moment."""
         run = self._sandbox.run(source, attributes_of(user), defaults=defaults_for(user), now=at)
-        options = None if run.options is None else _options(run.options)
-        return Evaluation(
+        evaluation = Evaluation(
             outcome=Outcome(run.outcome.value),
-            options=options,
+            options=None if run.options is None else _options(run.options),
             refusal=run.refusal,
             diagnostics=_diagnostics(run.diagnostics),
             log=run.log,
             layers=run.layers,
             ms=run.ms,
         )
+        return _offered_once(evaluation)
 
     def close(self) -> None:
         """End the fork server."""
         self._sandbox.close()
+
+
+def _offered_once(evaluation: Evaluation) -> Evaluation:
+    """Nobody can tick what they get anyway: no kind may be in both lists of certificates."""
+    options = evaluation.options
+    if options is None:
+        return evaluation
+    twice = [k for k in options.selectable_certificates if k in options.certificates]
+    if not twice:
+        return evaluation
+    message = f'Option "selectable_certificates": "{twice[0]}" is in "certificates" already; leave it out.'
+    fault = Diagnostic(code=Code.BAD_VALUE.value, message=message)
+    return replace(evaluation, outcome=Outcome.INVALID_RESULT, options=None, diagnostics=(fault,))
 
 
 def _options(plain: Mapping[str, object]) -> Options:

@@ -1,0 +1,63 @@
+"""Scripts that try to get out, to read what is not theirs, or to never end: none may get any further."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from mobid_scripts.outcome import Verdict
+
+if TYPE_CHECKING:
+    from tests.scripts.conftest import Scripts
+
+_FOLDER: Final = Path(__file__).parent / "escapes"
+_INDEX: Final = json.loads((_FOLDER / "index.json").read_text("utf-8"))
+# The order in which a script can be stopped; an earlier stage than the one written down is as good.
+_AT_UPLOAD: Final = [Verdict.REJECTED_AT_UPLOAD]
+_AT_RUN: Final = [*_AT_UPLOAD, Verdict.FAILED_AT_RUN, Verdict.INVALID_RESULT]
+_STAGES: Final = {
+    "rejected_at_upload": _AT_UPLOAD,
+    "rejected_at_run": _AT_RUN,
+    "killed_by_limit": [*_AT_RUN, Verdict.KILLED_BY_LIMIT],
+}
+
+every_escape = pytest.mark.parametrize("escape", _INDEX, ids=lambda escape: str(escape["name"]))
+
+
+def _source(escape: dict[str, str]) -> str:
+    return (_FOLDER / escape["file"]).read_bytes().decode("utf-8", "surrogatepass")
+
+
+@every_escape
+def test_no_escape_reaches_its_goal(escape: dict[str, str], scripts: Scripts) -> None:
+    """It ends at the stage written down or before, within a second of its limit, and gets no options."""
+    outcome = scripts.run(_source(escape))
+    assert outcome.outcome in _STAGES[escape["expected"]]
+    assert "PWNED" not in " ".join(outcome.log)
+    assert outcome.options is None
+    assert outcome.diagnostics
+    assert outcome.ms < 2000
+
+
+@every_escape
+def test_what_may_not_be_stored_does_not_run(escape: dict[str, str], scripts: Scripts) -> None:
+    """Check and run agree on what is in the language; so an upload can not promise what a run denies."""
+    if escape["expected"] == "killed_by_limit":
+        assert scripts.check(_source(escape)).accepted
+        return
+    at_upload = scripts.run(_source(escape)).outcome is Verdict.REJECTED_AT_UPLOAD
+    assert scripts.check(_source(escape)).accepted is not at_upload
+
+
+def test_the_server_outlives_all_of_them(scripts: Scripts) -> None:
+    """The fork server that runs the first escape runs the last one, too, and then an honest script."""
+    scripts.options("")
+    before = scripts.sandbox.server_pid
+    for escape in _INDEX:
+        if escape["expected"] != "killed_by_limit":
+            scripts.run(_source(escape))
+    assert scripts.options("options.validity = days(90)")["validity"] == "P90D"
+    assert scripts.sandbox.server_pid == before
