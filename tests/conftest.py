@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,11 +19,19 @@ from typing_extensions import override
 from mobid.ca import Order, Surroundings
 from mobid.ca.builtin import create, initialise
 from mobid.ca.builtin.store import CAStore, CRLDraft, Entry, RevokedEntry, Standing
-from mobid.ca.errors import AlreadyRevoked, KeyTaken, NotIssued, OtherCertificate, SerialTaken
+from mobid.ca.errors import (
+    AlreadyRevoked,
+    KeyTaken,
+    NotIssued,
+    OtherCertificate,
+    SerialTaken,
+    StoreUnavailable,
+)
 from mobid.domain.options import Kind
 from mobid.processes.naming import san_for, subject_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from mobid.ca import Reason
@@ -48,9 +57,15 @@ class StandingClock:
 
 
 class MemoryCAStore(CAStore):
-    """The record of the built-in CA in memory: `CAStore` with one lock for its transactions."""
+    """The record of the built-in CA in memory: `CAStore` with one lock for its transactions.
+
+    A test takes the connection away by naming methods in `away` (the call is lost) or in `mute`
+    (the call takes effect, its answer is lost).
+    """
 
     def __init__(self) -> None:
+        self.away: set[str] = set()
+        self.mute: set[str] = set()
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, int], Entry] = {}
         self._orders: dict[str, tuple[str, int]] = {}
@@ -61,7 +76,7 @@ class MemoryCAStore(CAStore):
 
     @override
     def reserve(self, intent: Intent) -> Entry:
-        with self._lock:
+        with self._transaction("reserve"):
             if intent.order_key in self._orders:
                 return self._entries[self._orders[intent.order_key]]
             if intent.key_hash in self._key_hashes:
@@ -76,7 +91,7 @@ class MemoryCAStore(CAStore):
 
     @override
     def record(self, issuer: str, serial: int, certificate: bytes) -> None:
-        with self._lock:
+        with self._transaction("record"):
             entry = self._at(issuer, serial)
             if entry.certificate not in {None, certificate}:
                 raise OtherCertificate(serial)
@@ -84,13 +99,13 @@ class MemoryCAStore(CAStore):
 
     @override
     def by_order(self, order_key: str) -> Entry | None:
-        with self._lock:
+        with self._transaction("by_order"):
             place = self._orders.get(order_key)
             return None if place is None else self._entries[place]
 
     @override
     def by_serial(self, issuer: str, serial: int) -> Entry | None:
-        with self._lock:
+        with self._transaction("by_serial"):
             return self._entries.get((issuer, serial))
 
     @override
@@ -103,7 +118,7 @@ class MemoryCAStore(CAStore):
         reason: Reason,
         invalid_since: datetime | None = None,
     ) -> None:
-        with self._lock:
+        with self._transaction("revoke"):
             entry = self._at(issuer, serial)
             if entry.standing is not Standing.REVOKED:
                 self._change(
@@ -118,7 +133,7 @@ class MemoryCAStore(CAStore):
 
     @override
     def hold(self, issuer: str, serial: int, *, at: datetime) -> None:
-        with self._lock:
+        with self._transaction("hold"):
             entry = self._at(issuer, serial)
             if entry.standing is Standing.REVOKED:
                 raise AlreadyRevoked(serial)
@@ -127,7 +142,7 @@ class MemoryCAStore(CAStore):
 
     @override
     def release(self, issuer: str, serial: int) -> None:
-        with self._lock:
+        with self._transaction("release"):
             entry = self._at(issuer, serial)
             if entry.standing is Standing.REVOKED:
                 raise AlreadyRevoked(serial)
@@ -136,12 +151,12 @@ class MemoryCAStore(CAStore):
 
     @override
     def changes(self, issuer: str) -> int:
-        with self._lock:
+        with self._transaction("changes"):
             return self._changes[issuer]
 
     @override
     def draft_crl(self, issuer: str, *, not_after_from: datetime | None) -> CRLDraft:
-        with self._lock:
+        with self._transaction("draft_crl"):
             self._numbers[issuer] += 1
             entries = [
                 RevokedEntry(serial, entry.revoked_at, entry.reason, entry.invalid_since)
@@ -154,15 +169,24 @@ class MemoryCAStore(CAStore):
 
     @override
     def save_crl(self, crl: SavedCRL) -> None:
-        with self._lock:
+        with self._transaction("save_crl"):
             kept = self._lists.get(crl.issuer)
             if kept is None or kept.number < crl.number:
                 self._lists[crl.issuer] = crl
 
     @override
     def latest_crl(self, issuer: str) -> SavedCRL | None:
-        with self._lock:
+        with self._transaction("latest_crl"):
             return self._lists.get(issuer)
+
+    @contextmanager
+    def _transaction(self, name: str) -> Iterator[None]:
+        if name in self.away:
+            raise StoreUnavailable("the database is away")
+        with self._lock:
+            yield
+        if name in self.mute:
+            raise StoreUnavailable("the database went away")
 
     def _at(self, issuer: str, serial: int) -> Entry:
         try:
@@ -218,7 +242,7 @@ def clock() -> StandingClock:
 
 
 @pytest.fixture
-def ca_store() -> CAStore:
+def ca_store() -> MemoryCAStore:
     """An empty record for the built-in CA."""
     return MemoryCAStore()
 

@@ -17,6 +17,7 @@ from mobid.ca.errors import (
     KeyTaken,
     LintFailed,
     NotIssued,
+    OtherCertificate,
     SerialTaken,
     StoreUnavailable,
 )
@@ -82,6 +83,8 @@ class BuiltinCA:
             reasons=frozenset(Reason),
             not_after=self._issuer.certificate.not_valid_after_utc,
             profile_hash={kind: self._profiles[kind].digest for kind in self._settings.kinds},
+            issuers=(self._issuer.der,),
+            holds=True,
         )
 
     def issue(self, order: Order) -> Issued:
@@ -210,8 +213,9 @@ class BuiltinCA:
         certificate = self._issuing.sign(intent)
         crashpoint(CrashPoint.CA_SIGNED)
         try:
-            self._store.record(intent.issuer, intent.serial, certificate)
-        except StoreUnavailable as error:
+            with _asking():
+                self._store.record(intent.issuer, intent.serial, certificate)
+        except Unavailable as error:
             raise OutcomeUnknown(
                 f"The certificate of order {intent.order_key} was signed; whether it was recorded"
                 " is not known."
@@ -248,5 +252,5 @@ def _asking() -> Iterator[None]:
         yield
     except (StoreUnavailable, SerialTaken) as error:
         raise Unavailable(f"The record of the built-in CA does not answer: {error}") from error
-    except (KeyTaken, LintFailed, NotIssued, AlreadyRevoked) as error:
+    except (KeyTaken, LintFailed, NotIssued, AlreadyRevoked, OtherCertificate) as error:
         raise Rejected(str(error)) from error

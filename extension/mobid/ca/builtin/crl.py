@@ -112,17 +112,13 @@ def _signed(
 
 def _entry(entry: RevokedEntry) -> bytes:
     reason = _HOLD if entry.reason is None else entry.reason
-    extensions = _REASONS.get(reason, b"")
+    extensions = _REASON_ALONE.get(reason, b"")
     if entry.invalid_since is not None:
-        extensions += _extension(
+        since = _extension(
             CRLEntryExtensionOID.INVALIDITY_DATE, der.generalized_time(entry.invalid_since)
         )
-    return der.tlv(
-        der.SEQUENCE,
-        der.integer(entry.serial),
-        der.time(entry.revoked_at),
-        der.tlv(der.SEQUENCE, extensions) if extensions else b"",
-    )
+        extensions = der.tlv(der.SEQUENCE, _REASONS.get(reason, b""), since)
+    return der.tlv(der.SEQUENCE, der.integer(entry.serial), der.time(entry.revoked_at), extensions)
 
 
 def _extension(oid: ObjectIdentifier, value: bytes) -> bytes:
@@ -136,3 +132,4 @@ _REASONS: Final = {
     # RFC 5280, 5.3.1: unspecified is said by leaving the reason out.
     if code != Reason.UNSPECIFIED
 }
+_REASON_ALONE: Final = {code: der.tlv(der.SEQUENCE, one) for code, one in _REASONS.items()}

@@ -60,14 +60,19 @@ def _base_128(arc: int) -> bytes:
 
 def time(moment: datetime) -> bytes:
     """Return a Time: UTCTime through 2049, GeneralizedTime after it (RFC 5280, 5.1.2.4)."""
-    if moment.astimezone(UTC).year < _FIRST_YEAR_OF_GENERALIZED_TIME:
-        return tlv(UTC_TIME, f"{moment.astimezone(UTC):%y%m%d%H%M%SZ}".encode())
-    return generalized_time(moment)
+    utc = _utc(moment)
+    if utc.year < _FIRST_YEAR_OF_GENERALIZED_TIME:
+        return tlv(UTC_TIME, utc.strftime("%y%m%d%H%M%SZ").encode())
+    return generalized_time(utc)
 
 
 def generalized_time(moment: datetime) -> bytes:
     """Return a GeneralizedTime in whole seconds."""
-    return tlv(GENERALIZED_TIME, f"{moment.astimezone(UTC):%Y%m%d%H%M%SZ}".encode())
+    return tlv(GENERALIZED_TIME, _utc(moment).strftime("%Y%m%d%H%M%SZ").encode())
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 ECDSA_WITH_SHA256: Final = tlv(SEQUENCE, tlv(OID, bytes.fromhex("2a8648ce3d040302")))
