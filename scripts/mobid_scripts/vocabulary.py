@@ -25,6 +25,7 @@ BUILTINS: Final = (
 MOST_LOG_LINES: Final = 50
 MOST_LOG_COLUMNS: Final = 500
 MOST_REFUSAL: Final = 300
+_MOST_LOG_DEPTH: Final = 2
 _MOST_RANGE: Final = 10_000
 _MOST_DIGITS: Final = 20
 _MOST_COUNT: Final = 99_999
@@ -186,11 +187,12 @@ def _refuse(why: object = "") -> None:
     raise Refusal(plain_line(why, "refuse()", MOST_REFUSAL))
 
 
-def _logged(value: object) -> str:
+def _logged(value: object, depth: int = 0) -> str:
     if type(value) in (str, int, float, bool, type(None), Duration):
         return str(value)
-    if type(value) in (list, tuple):
-        return "[" + ", ".join(_logged(part) for part in value[:20]) + "]"  # type: ignore[index]  # it has parts
+    if type(value) in (list, tuple) and depth < _MOST_LOG_DEPTH:
+        parts = [_logged(part, depth + 1) for part in value[:20]]  # type: ignore[index]  # it has parts
+        return f"[{', '.join(parts)}]"
     if isinstance(value, (User, Options)):
         return type(value).__name__.lower()
     return kind_of(value)

@@ -74,6 +74,8 @@ def test_a_flood_of_log_lines_is_cut(scripts: Scripts) -> None:
     assert len(outcome.log) == 51
     assert outcome.log[0] == "x" * 500
     assert outcome.log[-1] == "(950 more lines were left out)"
+    nested = "x = [1]\nfor i in range(20):\n    x = [x] * 20\nlog(x)"
+    assert len(scripts.run(nested).log[0]) == 500
     assert scripts.run("log('a\\n\\x1b\\ud800')").log == ("a???",)
 
 

@@ -10,6 +10,7 @@ import pytest
 from mobid.domain.options import Kind, Notify, Validity
 from mobid.optionscripts.words import DECLARATION
 from mobid.processes.ports import Outcome
+from mobid_scripts.outcome import Code
 from mobid_scripts.vocabulary import BUILTINS
 
 if TYPE_CHECKING:
@@ -97,6 +98,12 @@ def test_external_staff(scripts: Scripts) -> None:
 def test_every_word_of_the_product_is_documented(word: str) -> None:
     """What a script can set or ask stands in the README."""
     assert word in _README
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_code_is_documented(code: Code) -> None:
+    """What a diagnostic can carry stands in the README."""
+    assert f"`{code.value}`" in _README
 
 
 @pytest.mark.parametrize("function", BUILTINS)
