@@ -1,4 +1,8 @@
-"""The CAs that the contract suite runs over. A new connector adds its name and a fixture `<name>_ca`."""
+"""What the contract suites run over.
+
+A new CA connector adds its name to `authority` and a fixture `<name>_ca`; a new record of the
+built-in CA adds the name of its fixture to `store`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ if TYPE_CHECKING:
     from tests.conftest import StandingClock
 
     from mobid.ca import Authority
+    from mobid.ca.builtin.store import CAStore
 
 
 @pytest.fixture
@@ -25,3 +30,10 @@ def authority(request: pytest.FixtureRequest) -> Authority:
     """Each CA in turn."""
     ca: Authority = request.getfixturevalue(f"{request.param}_ca")
     return ca
+
+
+@pytest.fixture(params=["ca_store"])
+def store(request: pytest.FixtureRequest) -> CAStore:
+    """Each record of the built-in CA in turn, empty."""
+    record: CAStore = request.getfixturevalue(request.param)
+    return record
