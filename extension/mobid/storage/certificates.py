@@ -1,0 +1,184 @@
+"""The certificates: what we want of each, and the CA's word on it."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, insert, not_, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from mobid.domain.certificates import CAState, Certificate, Wanted
+from mobid.processes.errors import KeyReused, NotFound
+from mobid.storage.columns import is_storable
+from mobid.storage.errors import broken_constraint
+from mobid.storage.tables import certificates, metadata
+from mobid.storage.tables.profiles import IS_IN_USE
+from mobid.storage.work import changed_work, new_work, work_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Row, Select
+
+    from mobid.storage.transaction import Transaction
+    from mobid.storage.work import Nudges
+
+_ONE_KEY_ONE_CERTIFICATE = "uq_certificates_key_hash"
+_LIVE_AND_SETTLED = or_(
+    and_(certificates.c.wanted == Wanted.VALID, certificates.c.ca_state == CAState.VALID),
+    and_(certificates.c.wanted == Wanted.HELD, certificates.c.ca_state == CAState.HELD),
+    and_(
+        certificates.c.wanted == Wanted.HELD,
+        certificates.c.ca_state == CAState.VALID,
+        not_(certificates.c.holdable),
+    ),
+)
+
+
+class SQLCertificates:
+    """Implements the port `Certificates`, and writes them."""
+
+    def __init__(self, transaction: Transaction, nudges: Nudges) -> None:
+        self._transaction = transaction
+        self._nudges = nudges
+        self._attempts: dict[str, int] = {}
+
+    def get(self, certificate_id: str) -> Certificate:
+        """Return one; raise `NotFound`."""
+        if is_storable(certificate_id):
+            for found in self._read(
+                select(certificates).where(certificates.c.id == certificate_id)
+            ):
+                return found
+        raise NotFound("certificate", certificate_id)
+
+    def of_mobile_id(self, mobile_id: str) -> Sequence[Certificate]:
+        """Return all of a profile, quarantined and duplicate ones too, by kind."""
+        return self._read(
+            select(certificates)
+            .where(certificates.c.mobile_id == mobile_id)
+            .order_by(certificates.c.kind, certificates.c.ordered_at, certificates.c.id)
+        )
+
+    def key_known(self, key_hash: bytes) -> bool:
+        """Return whether any certificate was ever ordered for this public key."""
+        return self._is_there(select(certificates.c.id).where(certificates.c.key_hash == key_hash))
+
+    def serial_known(self, ca: str, serial: str) -> bool:
+        """Return whether this CA has given us a certificate with this serial number before."""
+        return self._is_there(
+            select(certificates.c.id).where(
+                certificates.c.ca == ca, certificates.c.serial == serial
+            )
+        )
+
+    def to_ask(self, before: datetime, limit: int) -> Sequence[Certificate]:
+        """Return live settled ones whose status the CA was last asked for before then."""
+        return self._read(
+            select(certificates)
+            .where(
+                IS_IN_USE,
+                certificates.c.asked_at < before,
+                _LIVE_AND_SETTLED,
+            )
+            .order_by(certificates.c.asked_at, certificates.c.id)
+            .limit(limit)
+        )
+
+    def add(self, certificate: Certificate) -> None:
+        """Insert a new one; raise `KeyReused`."""
+        values = _values(certificate) | new_work(certificate.work)
+        try:
+            self._transaction.write(insert(certificates).values(values))
+        except IntegrityError as error:
+            if broken_constraint(error, metadata) == _ONE_KEY_ONE_CERTIFICATE:
+                raise KeyReused(certificate.kind) from error
+            raise
+        self._saved(certificate, read=0, stored=certificate.work.attempt)
+
+    def save(self, certificate: Certificate) -> None:
+        """Update one; raise `NotFound`."""
+        if certificate.id not in self._attempts:
+            self.get(certificate.id)
+        read = self._attempts[certificate.id]
+        work = changed_work(certificates, certificate.work, read=read)
+        done = self._transaction.write(
+            update(certificates)
+            .where(certificates.c.id == certificate.id)
+            .values(_values(certificate) | work)
+            .returning(certificates.c.work_attempt)
+        )
+        self._saved(certificate, read=read, stored=done.scalar_one())
+
+    def _saved(self, certificate: Certificate, *, read: int, stored: int) -> None:
+        self._attempts[certificate.id] = stored
+        self._nudges.saved(
+            "certificate", certificate.id, certificate.work, read=read, stored=stored
+        )
+
+    def _is_there(self, query: Select[Any]) -> bool:
+        return self._transaction.first(query.limit(1)) is not None
+
+    def _read(self, query: Select[Any]) -> Sequence[Certificate]:
+        found = [_certificate(row) for row in self._transaction.all(query)]
+        self._attempts.update((one.id, one.work.attempt) for one in found)
+        return found
+
+
+def _certificate(row: Row[Any]) -> Certificate:
+    return Certificate(
+        id=row.id,
+        mobile_id=row.mobile_id,
+        kind=row.kind,
+        ca=row.ca,
+        csr=row.csr,
+        key_hash=row.key_hash,
+        subject=row.subject,
+        san=row.san,
+        not_before=row.not_before,
+        not_after=row.not_after,
+        profile_hash=row.profile_hash,
+        ordered_at=row.ordered_at,
+        wanted=row.wanted,
+        ca_state=row.ca_state,
+        quarantined=row.quarantined,
+        holdable=row.holdable,
+        sent_at=row.sent_at,
+        der=row.der,
+        chain=tuple(base64.b64decode(one) for one in row.chain),
+        serial=row.serial,
+        reason=row.reason,
+        revoked_at=row.revoked_at,
+        asked_at=row.asked_at,
+        work=work_of(row),
+    )
+
+
+def _values(certificate: Certificate) -> dict[str, Any]:
+    return {
+        "id": certificate.id,
+        "mobile_id": certificate.mobile_id,
+        "kind": certificate.kind,
+        "ca": certificate.ca,
+        "csr": certificate.csr,
+        "key_hash": certificate.key_hash,
+        "subject": certificate.subject,
+        "san": certificate.san,
+        "not_before": certificate.not_before,
+        "not_after": certificate.not_after,
+        "profile_hash": certificate.profile_hash,
+        "ordered_at": certificate.ordered_at,
+        "wanted": certificate.wanted,
+        "ca_state": certificate.ca_state,
+        "quarantined": certificate.quarantined,
+        "holdable": certificate.holdable,
+        "sent_at": certificate.sent_at,
+        "der": certificate.der,
+        "chain": [base64.b64encode(one).decode() for one in certificate.chain],
+        "serial": certificate.serial,
+        "reason": certificate.reason,
+        "revoked_at": certificate.revoked_at,
+        "asked_at": certificate.asked_at,
+    }

@@ -1,0 +1,142 @@
+"""The errors of storage. The same input raises the same error on both databases.
+
+StorageError
+├── Unstorable            a value that one of the databases, or a column, cannot hold
+├── ConstraintBroken      a rule that the database keeps was about to be broken; nothing was written
+├── DatabaseUnavailable   the database is away, full or too busy; the same call may work later
+├── UnsuitableDatabase    an address or a build that mobid cannot run on
+└── MisusedUnit           our own code used a unit of work against its rules
+    ├── ReadOnlyUnit      a write in a unit that only reads
+    ├── EndedUnit         a use after commit
+    └── UnreadInstance    an instance is saved that this unit did not read
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import UniqueConstraint
+from sqlalchemy.exc import (
+    DBAPIError,
+    DontWrapMixin,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError,  # noqa: A004 - SQLAlchemy's: no connection came free in time
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import MetaData, Table
+
+_SQLITE_UNIQUE: Final = re.compile(r"UNIQUE constraint failed: (?P<columns>.+)")
+_SQLITE_CHECK: Final = re.compile(r"CHECK constraint failed: (?P<name>\w+)")
+
+
+class StorageError(Exception):
+    """Storage did not do what it was asked to do."""
+
+
+class Unstorable(StorageError, DontWrapMixin):
+    """A value that cannot be stored. The message does not show it: it may be hostile, or a secret."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"This cannot be stored: {problem}.")
+
+
+class ConstraintBroken(StorageError):
+    """The database keeps a rule; `constraint` is its name in the schema, where it is known."""
+
+    def __init__(self, constraint: str | None) -> None:
+        self.constraint = constraint
+        super().__init__(
+            f'The database refused the change, as it would break the rule "{constraint or "unnamed"}". '
+            "Nothing was written."
+        )
+
+
+class DatabaseUnavailable(StorageError):
+    """The database does not answer, is full, or others kept it busy for too long."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"The database is not available ({problem}). The same call may work later."
+        )
+
+
+class UnsuitableDatabase(StorageError):
+    """An address or a build of a database that mobid cannot run on."""
+
+
+class MisusedUnit(StorageError):
+    """A fault in our own code."""
+
+
+class ReadOnlyUnit(MisusedUnit):
+    """A write in a unit of work that only reads."""
+
+    def __init__(self) -> None:
+        super().__init__("This unit of work only reads; begin one that writes.")
+
+
+class EndedUnit(MisusedUnit):
+    """A use of a unit of work after its commit."""
+
+    def __init__(self) -> None:
+        super().__init__("This unit of work is committed; begin another one.")
+
+
+class UnreadInstance(MisusedUnit):
+    """Without the `step_seq` that was read, a stale write could not be told from a right one."""
+
+    def __init__(self, instance_id: str) -> None:
+        super().__init__(
+            f"Process {instance_id} was not read in this unit of work; read it before it is saved."
+        )
+
+
+def from_database(error: SQLAlchemyError, metadata: MetaData) -> Exception:
+    """Return what an error of the database means to a caller, or the error itself for a fault of ours."""
+    if isinstance(error, IntegrityError):
+        return ConstraintBroken(broken_constraint(error, metadata))
+    if isinstance(error, (OperationalError, InterfaceError)):
+        return DatabaseUnavailable(type(error.orig).__name__)
+    if isinstance(error, TimeoutError):
+        return DatabaseUnavailable("no connection came free in time")
+    return error
+
+
+def broken_constraint(error: DBAPIError, metadata: MetaData) -> str | None:
+    """Return the name of the constraint that an error speaks of; SQLite names no foreign keys."""
+    diagnostics = getattr(error.orig, "diag", None)
+    if diagnostics is not None:
+        return str(diagnostics.constraint_name)
+    message = str(error.orig)
+    if found := _SQLITE_CHECK.search(message):
+        return found["name"]
+    if found := _SQLITE_UNIQUE.search(message):
+        columns = [column.strip() for column in found["columns"].split(",")]
+        return _unique_name(metadata, columns)
+    return None
+
+
+def _unique_name(metadata: MetaData, columns: list[str]) -> str | None:
+    """Return the name of what makes columns, given as `table.column`, unique."""
+    table = metadata.tables.get(columns[0].partition(".")[0])
+    if table is None:
+        return None
+    wanted = {column.partition(".")[2] for column in columns}
+    return next((name for name, names in _uniques(table) if names == wanted), None)
+
+
+def _uniques(table: Table) -> Iterator[tuple[str, set[str]]]:
+    yield str(table.primary_key.name), set(table.primary_key.columns.keys())
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            yield str(constraint.name), set(constraint.columns.keys())
+    for index in table.indexes:
+        if index.unique:
+            yield str(index.name), set(index.columns.keys())

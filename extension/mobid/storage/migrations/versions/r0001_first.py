@@ -1,0 +1,596 @@
+"""The first schema."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+KEY = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+IS_LIVE = "state IN ('pending', 'active', 'inactive')"
+IS_RUNNING = "state IN ('waiting_user', 'waiting_device', 'waiting_ca')"
+
+
+def upgrade() -> None:
+    """Make every table."""
+    _people()
+    _profiles()
+    _processes()
+    _scripts()
+    _access()
+    _audit()
+    _builtin_ca()
+
+
+def _index(
+    name: str, table: str, columns: list[str], where: str, *, unique: bool = False, sqlite: str = ""
+) -> None:
+    op.create_index(
+        name,
+        table,
+        columns,
+        unique=unique,
+        sqlite_where=sa.text(sqlite or where),
+        postgresql_where=sa.text(where),
+    )
+
+
+def _people() -> None:
+    # Users, what is found by many values, and external ids.
+    op.create_table(
+        "users",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("user_name", sa.Text(), nullable=False),
+        sa.Column("user_name_key", KEY, nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("display_name_key", KEY),
+        sa.Column("family_name_key", KEY),
+        sa.Column("given_name_key", KEY),
+        sa.Column("email", sa.Text()),
+        sa.Column("principal_name", sa.Text()),
+        sa.Column("scim_active", sa.Boolean()),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", sa.BigInteger()),
+        sa.Column("client", KEY, nullable=False),
+        sa.Column("doc", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "state IN ('active', 'inactive', 'deleted')", name=op.f("ck_users_state_is_known")
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_users"),
+    )
+    op.create_index("ix_users_changed_at", "users", ["changed_at", "id"])
+    op.create_index("ix_users_created_at", "users", ["created_at", "id"])
+    op.create_index("ix_users_display_name_key", "users", ["display_name_key", "id"])
+    op.create_index("ix_users_family_name_key", "users", ["family_name_key", "id"])
+    _index("ux_users_user_name_key", "users", ["user_name_key"], "state != 'deleted'", unique=True)
+    op.create_table(
+        "user_values",
+        sa.Column("user_id", KEY, nullable=False),
+        sa.Column("attr", KEY, nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("type", KEY),
+        sa.Column("value", sa.Text()),
+        sa.Column("value_key", KEY),
+        sa.Column("value_key_reversed", KEY),
+        sa.Column("is_primary", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["users.id"],
+            name="fk_user_values_user_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.PrimaryKeyConstraint("user_id", "attr", "position", name="pk_user_values"),
+    )
+    op.create_index(
+        "ix_user_values_value_key", "user_values", ["attr", "value_key", "user_id"], unique=False
+    )
+    op.create_index(
+        "ix_user_values_value_key_reversed",
+        "user_values",
+        ["attr", "value_key_reversed", "user_id"],
+    )
+    op.create_table(
+        "external_ids",
+        sa.Column("resource_type", KEY, nullable=False),
+        sa.Column("client", KEY, nullable=False),
+        sa.Column("external_id", KEY, nullable=False),
+        sa.Column("resource_id", KEY, nullable=False),
+        sa.PrimaryKeyConstraint("resource_type", "client", "external_id", name="pk_external_ids"),
+        sa.UniqueConstraint(
+            "resource_type",
+            "resource_id",
+            "client",
+            name="uq_external_ids_resource_type_resource_id_client",
+        ),
+    )
+
+
+def _profiles() -> None:
+    # Mobile IDs, holds and certificates.
+    op.create_table(
+        "mobile_ids",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("user_id", KEY, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("profile_name", sa.Text(), nullable=False),
+        sa.Column("server_name", sa.Text(), nullable=False),
+        sa.Column("user_label", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("valid_from", sa.BigInteger()),
+        sa.Column("valid_to", sa.BigInteger()),
+        sa.Column("device_name", sa.Text()),
+        sa.Column("device_platform", sa.Text()),
+        sa.Column("device_model", sa.Text()),
+        sa.Column("failure", sa.Text()),
+        sa.Column("locked_at", sa.BigInteger()),
+        sa.Column("locked_by_kind", sa.Text()),
+        sa.Column("locked_by_id", sa.Text()),
+        sa.Column("locked_for", sa.Text()),
+        sa.CheckConstraint(
+            "state IN ('pending', 'active', 'inactive', 'locking', 'locked', 'expired', 'failed', "
+            "'cancelled')",
+            name=op.f("ck_mobile_ids_state_is_known"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["users.id"],
+            name="fk_mobile_ids_user_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_mobile_ids"),
+    )
+    op.create_index("ix_mobile_ids_user_id", "mobile_ids", ["user_id", "created_at"])
+    _index("ix_mobile_ids_valid_to", "mobile_ids", ["valid_to"], "state IN ('active', 'inactive')")
+    _index("ux_mobile_ids_live", "mobile_ids", ["user_id"], IS_LIVE, unique=True)
+    op.create_table(
+        "mobile_id_holds",
+        sa.Column("mobile_id", KEY, nullable=False),
+        sa.Column("hold", KEY, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mobile_id"],
+            ["mobile_ids.id"],
+            name="fk_mobile_id_holds_mobile_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.PrimaryKeyConstraint("mobile_id", "hold", name="pk_mobile_id_holds"),
+    )
+    op.create_table(
+        "certificates",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("mobile_id", KEY, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("ca", KEY, nullable=False),
+        sa.Column("csr", sa.LargeBinary(), nullable=False),
+        sa.Column("key_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("subject", sa.LargeBinary(), nullable=False),
+        sa.Column("san", sa.LargeBinary(), nullable=False),
+        sa.Column("not_before", sa.BigInteger(), nullable=False),
+        sa.Column("not_after", sa.BigInteger(), nullable=False),
+        sa.Column("profile_hash", sa.Text(), nullable=False),
+        sa.Column("ordered_at", sa.BigInteger(), nullable=False),
+        sa.Column("wanted", sa.Text(), nullable=False),
+        sa.Column("ca_state", sa.Text(), nullable=False),
+        sa.Column("quarantined", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("holdable", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("sent_at", sa.BigInteger()),
+        sa.Column("der", sa.LargeBinary()),
+        sa.Column("chain", sa.Text(), nullable=False),
+        sa.Column("serial", KEY),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger()),
+        sa.Column("asked_at", sa.BigInteger()),
+        sa.Column("work_wanted", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("work_attempt", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("work_claimed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("nudged_at", sa.BigInteger()),
+        sa.Column("wanted_since", sa.BigInteger()),
+        sa.Column("work_error", sa.Text()),
+        sa.Column("work_dead", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.CheckConstraint(
+            "ca_state IN ('requested', 'valid', 'held', 'revoked', 'expired', 'unknown', 'absent')",
+            name=op.f("ck_certificates_ca_state_is_known"),
+        ),
+        sa.CheckConstraint(
+            "kind IN ('authentication', 'signature', 'encryption')",
+            name=op.f("ck_certificates_kind_is_known"),
+        ),
+        sa.CheckConstraint(
+            "reason IN ('unspecified', 'key_compromise', 'superseded', 'cessation_of_operation')",
+            name=op.f("ck_certificates_reason_is_known"),
+        ),
+        sa.CheckConstraint(
+            "wanted <> 'revoked' OR revoked_at IS NOT NULL",
+            name=op.f("ck_certificates_revocation_has_its_time"),
+        ),
+        sa.CheckConstraint(
+            "wanted IN ('valid', 'held', 'revoked')", name=op.f("ck_certificates_wanted_is_known")
+        ),
+        sa.CheckConstraint(
+            "work_claimed <= work_attempt", name=op.f("ck_certificates_work_claim_was_nudged")
+        ),
+        sa.ForeignKeyConstraint(
+            ["mobile_id"],
+            ["mobile_ids.id"],
+            name="fk_certificates_mobile_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_certificates"),
+        sa.UniqueConstraint("ca", "serial", name="uq_certificates_ca_serial"),
+        sa.UniqueConstraint("key_hash", name="uq_certificates_key_hash"),
+    )
+    _index(
+        "ix_certificates_asked_at", "certificates", ["asked_at"], "ca_state IN ('valid', 'held')"
+    )
+    op.create_index("ix_certificates_mobile_id", "certificates", ["mobile_id"])
+    _index(
+        "ix_certificates_work",
+        "certificates",
+        ["nudged_at"],
+        "work_wanted",
+        sqlite="work_wanted = 1",
+    )
+
+
+def _processes() -> None:
+    # Runs, codes and phones.
+    op.create_table(
+        "instances",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("process", sa.Text(), nullable=False),
+        sa.Column("user_id", KEY, nullable=False),
+        sa.Column("actor_kind", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("step_seq", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger()),
+        sa.Column("mobile_id", KEY),
+        sa.Column("parent_id", KEY),
+        sa.Column("options", sa.Text()),
+        sa.Column("script_name", sa.Text()),
+        sa.Column("script_version", sa.BigInteger()),
+        sa.Column("script_sha256", sa.Text()),
+        sa.Column("basis", sa.Text(), nullable=False),
+        sa.Column("decided", sa.Text(), nullable=False),
+        sa.Column("selected", sa.Text(), nullable=False),
+        sa.Column("warnings", sa.Text(), nullable=False),
+        sa.Column("lock_reason", sa.Text()),
+        sa.Column("error", sa.Text()),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger()),
+        sa.Column("work_wanted", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("work_attempt", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("work_claimed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("nudged_at", sa.BigInteger()),
+        sa.Column("wanted_since", sa.BigInteger()),
+        sa.Column("work_error", sa.Text()),
+        sa.Column("work_dead", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.CheckConstraint(
+            f"({IS_RUNNING}) = (ended_at IS NULL)",
+            name=op.f("ck_instances_only_what_ended_has_an_end"),
+        ),
+        sa.CheckConstraint(
+            "actor_kind IN ('user', 'operator', 'scim_client', 'device', 'ca', 'system')",
+            name=op.f("ck_instances_actor_kind_is_known"),
+        ),
+        sa.CheckConstraint(
+            "process IN ('MobileIDSelfServiceProcGet', 'MobileIDSelfServiceProcLock')",
+            name=op.f("ck_instances_process_is_known"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('waiting_user', 'waiting_device', 'waiting_ca', 'completed', 'cancelled', "
+            "'failed', 'expired')",
+            name=op.f("ck_instances_state_is_known"),
+        ),
+        sa.CheckConstraint(
+            "work_claimed <= work_attempt", name=op.f("ck_instances_work_claim_was_nudged")
+        ),
+        sa.ForeignKeyConstraint(
+            ["mobile_id"],
+            ["mobile_ids.id"],
+            name="fk_instances_mobile_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.ForeignKeyConstraint(
+            ["parent_id"],
+            ["instances.id"],
+            name="fk_instances_parent_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["users.id"],
+            name="fk_instances_user_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_instances"),
+    )
+    _index("ix_instances_expires_at", "instances", ["expires_at"], IS_RUNNING)
+    op.create_index("ix_instances_user_id", "instances", ["user_id", "created_at"])
+    _index("ix_instances_work", "instances", ["nudged_at"], "work_wanted", sqlite="work_wanted = 1")
+    _index(
+        "ux_instances_running_get",
+        "instances",
+        ["user_id"],
+        f"process = 'MobileIDSelfServiceProcGet' AND {IS_RUNNING}",
+        unique=True,
+    )
+    _index(
+        "ux_instances_running_lock",
+        "instances",
+        ["mobile_id"],
+        f"process = 'MobileIDSelfServiceProcLock' AND {IS_RUNNING}",
+        unique=True,
+    )
+    op.create_table(
+        "enrolments",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("instance_id", KEY, nullable=False),
+        sa.Column("user_id", KEY, nullable=False),
+        sa.Column("mobile_id", KEY, nullable=False),
+        sa.Column("code_number", sa.BigInteger(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("typed_code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("code_expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("claim_thumbprint", sa.Text()),
+        sa.Column("claim_jwk", sa.Text()),
+        sa.Column("claim_device_name", sa.Text()),
+        sa.Column("claim_device_platform", sa.Text()),
+        sa.Column("claim_device_model", sa.Text()),
+        sa.Column("claimed_at", sa.BigInteger()),
+        sa.Column("claim_number", sa.BigInteger()),
+        sa.Column("claim_numbers", sa.Text()),
+        sa.Column("transport_jwk", sa.Text()),
+        sa.Column("keys_at", sa.BigInteger()),
+        sa.Column("bad_keys", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("approved", sa.LargeBinary()),
+        sa.Column("confirmed_at", sa.BigInteger()),
+        sa.Column("closed", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.CheckConstraint(
+            "(claim_thumbprint IS NULL) = (claimed_at IS NULL)"
+            " AND (claim_thumbprint IS NULL) = (claim_jwk IS NULL)"
+            " AND (claim_thumbprint IS NULL) = (claim_device_name IS NULL)",
+            name=op.f("ck_enrolments_claim_is_whole_or_none"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["instance_id"],
+            ["instances.id"],
+            name="fk_enrolments_instance_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.ForeignKeyConstraint(
+            ["mobile_id"],
+            ["mobile_ids.id"],
+            name="fk_enrolments_mobile_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["users.id"],
+            name="fk_enrolments_user_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_enrolments"),
+        sa.UniqueConstraint("instance_id", name="uq_enrolments_instance_id"),
+        sa.UniqueConstraint("token_hash", name="uq_enrolments_token_hash"),
+        sa.UniqueConstraint("typed_code_hash", name="uq_enrolments_typed_code_hash"),
+    )
+    op.create_table(
+        "enrolment_keys",
+        sa.Column("enrolment_id", KEY, nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("csr", sa.LargeBinary(), nullable=False),
+        sa.Column("key_hash", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('authentication', 'signature', 'encryption')",
+            name=op.f("ck_enrolment_keys_kind_is_known"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["enrolment_id"],
+            ["enrolments.id"],
+            name="fk_enrolment_keys_enrolment_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.PrimaryKeyConstraint("enrolment_id", "position", name="pk_enrolment_keys"),
+    )
+    op.create_table(
+        "used_once",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_used_once"),
+    )
+    op.create_index("ix_used_once_until", "used_once", ["until"])
+
+
+def _scripts() -> None:
+    # Option scripts, and what the CAs can do.
+    op.create_table(
+        "script_versions",
+        sa.Column("name", KEY, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "version", name="pk_script_versions"),
+    )
+    op.create_table(
+        "active_scripts",
+        sa.Column("name", KEY, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("activated_by", sa.Text(), nullable=False),
+        sa.Column("activated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["name", "version"],
+            ["script_versions.name", "script_versions.version"],
+            name="fk_active_scripts_name",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.PrimaryKeyConstraint("name", name="pk_active_scripts"),
+    )
+    op.create_table(
+        "authority_records",
+        sa.Column("name", KEY, nullable=False),
+        sa.Column("capabilities", sa.Text(), nullable=False),
+        sa.Column("answered_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_authority_records"),
+    )
+
+
+def _access() -> None:
+    # Tokens and front ends.
+    op.create_table(
+        "api_tokens",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("client", KEY, nullable=False),
+        sa.Column("audience", sa.Text(), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger()),
+        sa.Column("last_used_at", sa.BigInteger()),
+        sa.CheckConstraint(
+            "audience IN ('scim', 'admin')", name=op.f("ck_api_tokens_audience_is_known")
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_api_tokens"),
+        sa.UniqueConstraint("secret_hash", name="uq_api_tokens_secret_hash"),
+    )
+    op.create_table(
+        "frontends",
+        sa.Column("name", KEY, nullable=False),
+        sa.Column("public_jwk", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("name", name="pk_frontends"),
+    )
+
+
+def _audit() -> None:
+    # The audit log.
+    op.create_table(
+        "audit_events",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("transaction_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", KEY, nullable=False),
+        sa.Column("action", KEY, nullable=False),
+        sa.Column("object_type", KEY, nullable=False),
+        sa.Column("object_id", KEY, nullable=False),
+        sa.Column("record", sa.LargeBinary(), nullable=False),
+        sa.Column("seq", sa.BigInteger()),
+        sa.Column("hash", sa.LargeBinary()),
+        sa.CheckConstraint(
+            "(seq IS NULL) = (hash IS NULL)", name=op.f("ck_audit_events_sealed_or_not")
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_audit_events"),
+        sa.UniqueConstraint("seq", name="uq_audit_events_seq"),
+    )
+    op.create_index(
+        "ix_audit_events_object", "audit_events", ["object_type", "object_id"], unique=False
+    )
+    _index("ix_audit_events_unsealed", "audit_events", ["id"], "seq IS NULL")
+    op.create_table(
+        "audit_checkpoints",
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("previous", sa.LargeBinary(), nullable=False),
+        sa.Column("key_id", sa.Text(), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_audit_checkpoints"),
+    )
+
+
+def _builtin_ca() -> None:
+    # The record of the built-in CA.
+    op.create_table(
+        "ca_intents",
+        sa.Column("order_key", KEY, nullable=False),
+        sa.Column("order_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("issuer", KEY, nullable=False),
+        sa.Column("serial", KEY, nullable=False),
+        sa.Column("key_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("profile", sa.Text(), nullable=False),
+        sa.Column("profile_hash", sa.Text(), nullable=False),
+        sa.Column("tbs", sa.LargeBinary(), nullable=False),
+        sa.Column("not_after", sa.BigInteger(), nullable=False),
+        sa.Column("planned_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("order_key", name="pk_ca_intents"),
+        sa.UniqueConstraint("issuer", "serial", name="uq_ca_intents_issuer_serial"),
+        sa.UniqueConstraint("key_hash", name="uq_ca_intents_key_hash"),
+    )
+    op.create_table(
+        "ca_certificates",
+        sa.Column("issuer", KEY, nullable=False),
+        sa.Column("serial", KEY, nullable=False),
+        sa.Column("certificate", sa.LargeBinary()),
+        sa.Column("standing", sa.Text(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger()),
+        sa.Column("reason", sa.BigInteger()),
+        sa.Column("invalid_since", sa.BigInteger()),
+        sa.Column("not_after", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "(standing = 'valid') = (revoked_at IS NULL) AND (standing = 'revoked') = (reason IS NOT NULL)",
+            name=op.f("ck_ca_certificates_standing_has_its_facts"),
+        ),
+        sa.CheckConstraint(
+            "standing IN ('valid', 'held', 'revoked')",
+            name=op.f("ck_ca_certificates_standing_is_known"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["issuer", "serial"],
+            ["ca_intents.issuer", "ca_intents.serial"],
+            name="fk_ca_certificates_issuer",
+        ),
+        sa.PrimaryKeyConstraint("issuer", "serial", name="pk_ca_certificates"),
+    )
+    _index(
+        "ix_ca_certificates_revoked",
+        "ca_certificates",
+        ["issuer", "serial", "revoked_at", "reason", "invalid_since", "not_after"],
+        "standing != 'valid'",
+    )
+    op.create_table(
+        "ca_crls",
+        sa.Column("issuer", KEY, nullable=False),
+        sa.Column("last_number", sa.BigInteger(), nullable=False),
+        sa.Column("changes", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger()),
+        sa.Column("crl_changes", sa.BigInteger()),
+        sa.Column("entry_count", sa.BigInteger()),
+        sa.Column("this_update", sa.BigInteger()),
+        sa.Column("next_update", sa.BigInteger()),
+        sa.Column("der", sa.LargeBinary()),
+        sa.PrimaryKeyConstraint("issuer", name="pk_ca_crls"),
+    )

@@ -1,0 +1,34 @@
+"""All tables of mobid, as SQLAlchemy knows them; `migrations` makes them."""
+
+from mobid.storage.tables.access import api_tokens, frontends
+from mobid.storage.tables.audit import audit_checkpoints, audit_events
+from mobid.storage.tables.builtin_ca import ca_certificates, ca_crls, ca_intents
+from mobid.storage.tables.people import external_ids, user_values, users
+from mobid.storage.tables.processes import enrolment_keys, enrolments, instances, used_once
+from mobid.storage.tables.profiles import certificates, mobile_id_holds, mobile_ids
+from mobid.storage.tables.schema import metadata
+from mobid.storage.tables.scripts import active_scripts, authority_records, script_versions
+
+__all__ = [
+    "active_scripts",
+    "api_tokens",
+    "audit_checkpoints",
+    "audit_events",
+    "authority_records",
+    "ca_certificates",
+    "ca_crls",
+    "ca_intents",
+    "certificates",
+    "enrolment_keys",
+    "enrolments",
+    "external_ids",
+    "frontends",
+    "instances",
+    "metadata",
+    "mobile_id_holds",
+    "mobile_ids",
+    "script_versions",
+    "used_once",
+    "user_values",
+    "users",
+]

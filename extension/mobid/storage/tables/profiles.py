@@ -1,0 +1,135 @@
+"""Mobile IDs, their holds and their certificates."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+    false,
+    text,
+    true,
+)
+
+from mobid.domain.certificates import CAState, RevocationReason, Wanted
+from mobid.domain.mobile_ids import LIVE, ProfileState
+from mobid.domain.options import Kind
+from mobid.storage.columns import (
+    JSON,
+    Choice,
+    Instant,
+    Key,
+    Number,
+    Text,
+    among,
+    one_of,
+    reference,
+)
+from mobid.storage.tables.schema import index_work, metadata, work_columns
+
+# A partial index serves a query that has its very condition, word for word.
+IS_LIVE: Final = text(among("state", [state for state in ProfileState if state in LIVE]))
+CAN_END: Final = text(among("state", [ProfileState.ACTIVE, ProfileState.INACTIVE]))
+IS_IN_USE: Final = text(among("ca_state", [CAState.VALID, CAState.HELD]))
+
+mobile_ids: Final = Table(
+    "mobile_ids",
+    metadata,
+    Column("id", Key, primary_key=True),
+    reference("user_id", "users.id"),
+    Column("state", Choice(ProfileState), nullable=False),
+    Column("profile_name", Text, nullable=False),
+    Column("server_name", Text, nullable=False),
+    Column("user_label", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("version", Number, nullable=False),
+    Column("valid_from", Instant),
+    Column("valid_to", Instant),
+    Column("device_name", Text),
+    Column("device_platform", Text),
+    Column("device_model", Text),
+    Column("failure", Text),
+    Column("locked_at", Instant),
+    Column("locked_by_kind", Text),
+    Column("locked_by_id", Text),
+    Column("locked_for", Text),
+    one_of("state", ProfileState),
+)
+
+Index(
+    "ux_mobile_ids_live",
+    mobile_ids.c.user_id,
+    unique=True,
+    sqlite_where=IS_LIVE,
+    postgresql_where=IS_LIVE,
+)
+Index("ix_mobile_ids_user_id", mobile_ids.c.user_id, mobile_ids.c.created_at)
+Index(
+    "ix_mobile_ids_valid_to",
+    mobile_ids.c.valid_to,
+    sqlite_where=CAN_END,
+    postgresql_where=CAN_END,
+)
+
+mobile_id_holds: Final = Table(
+    "mobile_id_holds",
+    metadata,
+    reference("mobile_id", "mobile_ids.id"),
+    Column("hold", Key, nullable=False),
+    PrimaryKeyConstraint("mobile_id", "hold"),
+)
+
+certificates: Final = Table(
+    "certificates",
+    metadata,
+    Column("id", Key, primary_key=True),
+    reference("mobile_id", "mobile_ids.id"),
+    Column("kind", Choice(Kind), nullable=False),
+    Column("ca", Key, nullable=False),
+    Column("csr", LargeBinary, nullable=False),
+    Column("key_hash", LargeBinary, nullable=False),
+    Column("subject", LargeBinary, nullable=False),
+    Column("san", LargeBinary, nullable=False),
+    Column("not_before", Instant, nullable=False),
+    Column("not_after", Instant, nullable=False),
+    Column("profile_hash", Text, nullable=False),
+    Column("ordered_at", Instant, nullable=False),
+    Column("wanted", Choice(Wanted), nullable=False),
+    Column("ca_state", Choice(CAState), nullable=False),
+    Column("quarantined", Boolean, nullable=False, server_default=false()),
+    Column("holdable", Boolean, nullable=False, server_default=true()),
+    Column("sent_at", Instant),
+    Column("der", LargeBinary),
+    Column("chain", JSON, nullable=False),
+    Column("serial", Key),
+    Column("reason", Choice(RevocationReason), nullable=False),
+    Column("revoked_at", Instant),
+    Column("asked_at", Instant),
+    *work_columns(),
+    one_of("kind", Kind),
+    one_of("wanted", Wanted),
+    one_of("ca_state", CAState),
+    one_of("reason", RevocationReason),
+    CheckConstraint(
+        "wanted <> 'revoked' OR revoked_at IS NOT NULL", name="revocation_has_its_time"
+    ),
+    UniqueConstraint("key_hash"),
+    UniqueConstraint("ca", "serial"),
+)
+
+Index("ix_certificates_mobile_id", certificates.c.mobile_id)
+Index(
+    "ix_certificates_asked_at",
+    certificates.c.asked_at,
+    sqlite_where=IS_IN_USE,
+    postgresql_where=IS_IN_USE,
+)
+index_work(certificates)

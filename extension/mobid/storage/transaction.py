@@ -1,0 +1,70 @@
+"""What repositories work on: one connection, one moment, and whether it may write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+from mobid.storage.columns import instant
+from mobid.storage.errors import EndedUnit, ReadOnlyUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, CursorResult, Executable, Row
+
+_DATABASE_CLOCK = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)")
+
+
+class Transaction:
+    """A connection inside a unit of work. After its commit it can be read with, and no more."""
+
+    def __init__(
+        self, connection: Connection, *, clock: Callable[[], datetime] | None, writes: bool
+    ) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._now: datetime | None = None
+        self._writes = writes
+        self._ended = False
+
+    @property
+    def now(self) -> datetime:
+        """The time, the same at every call: of the given clock, or else of the database."""
+        if self._now is None:
+            self._now = self._clock() if self._clock else self._ask_the_database()
+        return self._now
+
+    def _ask_the_database(self) -> datetime:
+        return instant(self._connection.execute(_DATABASE_CLOCK).scalar_one())
+
+    def all(self, query: Executable) -> Sequence[Row[Any]]:
+        """Return the rows of a query."""
+        return self._connection.execute(query).all()
+
+    def first(self, query: Executable) -> Row[Any] | None:
+        """Return the first row of a query, or none."""
+        return self._connection.execute(query).first()
+
+    def write(
+        self,
+        statement: Executable,
+        rows: Sequence[Mapping[str, Any]] | None = None,
+    ) -> CursorResult[Any]:
+        """Execute what writes or locks; raise as `writable` does."""
+        return self.writable().execute(statement, rows)
+
+    def writable(self) -> Connection:
+        """Return the connection; raise `ReadOnlyUnit`, or `EndedUnit` after the commit."""
+        if not self._writes:
+            raise ReadOnlyUnit
+        if self._ended:
+            raise EndedUnit
+        return self._connection
+
+    def commit(self) -> None:
+        """Commit; nothing can be written any more."""
+        self.writable().commit()
+        self._ended = True

@@ -1,0 +1,128 @@
+"""Users as the processes see them, read from what SCIM wrote."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import insert, select, update
+
+from mobid.domain.users import User, UserState
+from mobid.processes.errors import NotFound
+from mobid.storage.columns import is_storable
+from mobid.storage.tables import users
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row, Select
+
+    from mobid.storage.transaction import Transaction
+
+_SCHEMA: Final = "urn:"
+_SEEN: Final = (
+    users.c.id,
+    users.c.state,
+    users.c.user_name,
+    users.c.display_name,
+    users.c.email,
+    users.c.principal_name,
+    users.c.doc,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserRow:
+    """One row of `users`: whoever writes it has decided every column."""
+
+    id: str
+    state: UserState
+    user_name: str
+    user_name_key: str
+    display_name: str
+    display_name_key: str | None = None
+    family_name_key: str | None = None
+    given_name_key: str | None = None
+    email: str | None = None
+    principal_name: str | None = None
+    scim_active: bool | None = None
+    version: int = 1
+    created_at: datetime
+    changed_at: datetime
+    deleted_at: datetime | None = None
+    client: str
+    doc: str
+
+
+class SQLUsers:
+    """Implements the port `Users`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    def get(self, user_id: str) -> User:
+        """Return a user, a deleted one included; raise `NotFound`."""
+        if is_storable(user_id):
+            row = self._transaction.first(_query(user_id))
+            if row is not None:
+                return _user(row)
+        raise NotFound("user", user_id)
+
+    def lock(self, user_id: str) -> User:
+        """Return a user whom nobody else writes about until this unit of work ends.
+
+        On SQLite the unit has the only write lock already.
+        """
+        if is_storable(user_id):
+            row = self._transaction.write(_query(user_id).with_for_update()).first()
+            if row is not None:
+                return _user(row)
+        raise NotFound("user", user_id)
+
+
+def insert_user(connection: Connection, row: UserRow) -> None:
+    """Write a new user, and nothing beside; a taken user name is an IntegrityError."""
+    connection.execute(insert(users).values(_values(row)))
+
+
+def update_user(connection: Connection, row: UserRow, *, version: int) -> bool:
+    """Write a changed user if it is still at this version, and say whether it was."""
+    change = update(users).where(users.c.id == row.id, users.c.version == version)
+    return connection.execute(change.values(_values(row))).rowcount == 1
+
+
+def _query(user_id: str) -> Select[Any]:
+    return select(*_SEEN).where(users.c.id == user_id)
+
+
+def _user(row: Row[Any]) -> User:
+    return User(
+        id=row.id,
+        state=row.state,
+        user_name=row.user_name,
+        display_name=row.display_name,
+        email=row.email,
+        principal_name=row.principal_name,
+        attributes=script_attributes(json.loads(row.doc)),
+    )
+
+
+def script_attributes(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a SCIM document on one level: those of extensions beside the core's.
+
+    Scripts read `user.department`, whichever schema has it. A core attribute hides one of an
+    extension that has its name.
+    """
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        if name.startswith(_SCHEMA) and isinstance(value, dict):
+            flat = value | flat
+        elif name != "schemas":
+            flat[name] = value
+    return flat
+
+
+def _values(row: UserRow) -> dict[str, Any]:
+    return {field.name: getattr(row, field.name) for field in fields(row)}
