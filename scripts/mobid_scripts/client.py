@@ -33,15 +33,11 @@ class ForkServer:
         self._limits = limits
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-I", "-m", "mobid_scripts.zygote", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env={},
-                start_new_session=True,  # Ctrl-C in a terminal is for the host
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-            )
+            try:
+                self._process = _started(theirs.fileno())
+            except OSError as error:
+                self._control.close()
+                raise SandboxUnavailable(f"its fork server did not start: {error}") from error
         try:
             self._set_up(declaration)
         except BaseException:
@@ -108,6 +104,19 @@ class ForkServer:
             self._control.sendmsg([b"r"], [rights])
         except OSError as error:
             raise SandboxUnavailable("its fork server is gone") from error
+
+
+def _started(control: int) -> subprocess.Popen[bytes]:
+    """Start a fork server with one descriptor and nothing else of ours."""
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-I", "-m", "mobid_scripts.zygote", str(control)],
+        pass_fds=[control],
+        env={},
+        start_new_session=True,  # Ctrl-C in a terminal is for the host
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
 
 
 def _send(stream: socket.socket, data: bytes, deadline: float) -> None:

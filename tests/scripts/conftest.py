@@ -114,7 +114,7 @@ def product() -> Product:
 @pytest.fixture(scope="session")
 def shared_sandbox(product: Product) -> Iterator[Sandbox]:
     """One sandbox for all tests that do not break theirs."""
-    with Sandbox(product.declaration) as sandbox:
+    with Sandbox(product.declaration, Limits(cpu_seconds=0.25)) as sandbox:
         yield sandbox
 
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from tests.scripts.conftest import Product, Scripts
 
 # No loop of the language can go on for ever; searching in long text is the slowest thing it can do.
-BUSY = "h = 'a' * 90000\nn = 'a' * 45000 + 'b'\nfor i in range(9000):\n    x = h.count(n)\n"
+BUSY = (
+    "h = 'a' * 90000\nn = 'a' * 45000 + 'b'\nfor i in range(9000):\n" + "    x = h.count(n)\n" * 20
+)
 
 
 def test_the_step_budget_is_the_same_on_every_machine(scripts: Scripts) -> None:

@@ -22,7 +22,9 @@ from mobid_scripts.sandbox import Sandbox
 if TYPE_CHECKING:
     from tests.scripts.conftest import Product, Scripts
 
-BUSY = "h = 'a' * 90000\nn = 'a' * 45000 + 'b'\nfor i in range(9000):\n    x = h.count(n)\n"
+BUSY = (
+    "h = 'a' * 90000\nn = 'a' * 45000 + 'b'\nfor i in range(9000):\n" + "    x = h.count(n)\n" * 20
+)
 
 
 def _children_of(pid: int) -> list[str]:
@@ -146,6 +148,22 @@ def test_the_server_ends_with_its_host() -> None:
     finally:
         os.close(watched)
     assert ended == [watched]
+
+
+def test_a_server_that_can_not_start_says_why(
+    product: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the interpreter is gone, or does not have the engine, no script runs anywhere else."""
+    sandbox = Sandbox(product.declaration)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(tmp_path / "python"))
+        with pytest.raises(SandboxUnavailable, match=r"did not start: .*No such file or directory"):
+            product.run(sandbox, "")
+        patch.setattr(sys, "executable", "/bin/false")
+        with pytest.raises(SandboxUnavailable, match="did not start: it said nothing"):
+            product.run(sandbox, "")
+    assert product.run(sandbox, "").outcome is Verdict.OK
+    sandbox.close()
 
 
 def test_a_closed_sandbox_runs_nothing(product: Product) -> None:
