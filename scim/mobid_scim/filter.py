@@ -20,7 +20,7 @@ from mobid_scim.attributes import Returned, Type
 from mobid_scim.errors import InvalidFilter, MalformedJSON
 from mobid_scim.path import Path, quoted, resolve, resolve_sub, shortened
 from mobid_scim.resource import ResourceType, timestamp
-from mobid_scim.simple_values import fits, parse_date_time
+from mobid_scim.simple_values import fits, parse_date_time, with_article
 
 if TYPE_CHECKING:
     from sly.lex import Token
@@ -375,7 +375,7 @@ def _fit(path: Path, operator: Operator, value: Literal) -> Literal:
         subs = ", ".join(sub.name for sub in path.leaf.sub_attributes)
         raise InvalidFilter(f"{path} is complex; compare one of its sub-attributes: {subs}.")
     if operator not in _LEGAL[kind] or (value is None and operator not in _EQUALITY):
-        what = "null" if value is None else f"a {kind}"
+        what = "null" if value is None else with_article(kind)
         raise InvalidFilter(f'{path}: the operator "{operator}" does not go with {what}.')
     if value is None:
         return None
@@ -387,5 +387,7 @@ def _fit(path: Path, operator: Operator, value: Literal) -> Literal:
     if kind is Type.BINARY and isinstance(value, str):
         return value
     if not fits(kind, value):
-        raise InvalidFilter(f"{path} is a {kind}; {shortened(_literal(value))} is none.")
+        raise InvalidFilter(
+            f"{path} is {with_article(kind)}; {shortened(_literal(value))} is none."
+        )
     return value

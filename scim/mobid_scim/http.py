@@ -227,6 +227,7 @@ class _ResourceViews(Generic[CallerT]):
         return Response(status=204)
 
     def _caller(self, scope: ResourceType, operation: Operation) -> CallerT:
+        self._service.check_available(scope, operation)
         caller: CallerT = g.scim_caller
         self._authorize(caller, scope, operation)
         return caller

@@ -20,7 +20,6 @@ class Operation(StrEnum):
     CREATE = "create"
     READ = "read"
     SEARCH = "search"
-    REPLACE = "replace"
     PATCH = "patch"
     DELETE = "delete"
 

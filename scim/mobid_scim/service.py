@@ -48,6 +48,11 @@ class Service(Generic[CallerT]):
         """Return the resource types that are there."""
         return [endpoint.type for endpoint in self.endpoints.values()]
 
+    def check_available(self, scope: ResourceType, operation: Operation) -> None:
+        """Raise NotYetImplemented if the resource type has no such operation."""
+        if operation not in scope.operations:
+            raise _not_there(scope, operation)
+
     def get(
         self, caller: CallerT, scope: ResourceType, resource_id: str, projection: Projection
     ) -> StoredResource:
@@ -142,8 +147,7 @@ class Service(Generic[CallerT]):
     def _repository(
         self, caller: CallerT, scope: ResourceType, operation: Operation
     ) -> ResourceRepository:
-        if operation not in scope.operations:
-            raise _not_there(scope, operation)
+        self.check_available(scope, operation)
         return self.endpoints[scope.name].repository(caller)
 
     def _writable(

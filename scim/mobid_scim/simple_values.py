@@ -36,6 +36,11 @@ def _text_fits(kind: Type, text: str) -> bool:
             return False
 
 
+def with_article(kind: Type) -> str:
+    """Return the name of a type for a sentence."""
+    return f"an {kind}" if kind is Type.INTEGER else f"a {kind}"
+
+
 def parse_date_time(text: str) -> dt.datetime | None:
     """Return the moment in UTC, or None if the text is no xsd:dateTime with a time zone.
 

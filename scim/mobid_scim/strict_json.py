@@ -50,7 +50,7 @@ def loads(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> object:
             parse_int=integer,
         )
     except json.JSONDecodeError as error:
-        raise MalformedJSON(error.msg, position=error.pos) from None
+        raise MalformedJSON(error.msg.removesuffix(" at"), position=error.pos) from None
     if "\\u" in text:
         _check_characters(value)
     return value

@@ -8,7 +8,7 @@ from mobid_scim.attributes import Attribute, Schema, Type
 from mobid_scim.errors import InvalidSyntax, InvalidValue
 from mobid_scim.path import quoted, unknown
 from mobid_scim.resource import Resource, ResourceType, Values
-from mobid_scim.simple_values import fits
+from mobid_scim.simple_values import fits, with_article
 
 MAX_VALUES: Final = 50
 MAX_CHARACTERS: Final = 2_000
@@ -160,7 +160,7 @@ def _read_single(value: object, attribute: Attribute, place: str) -> object:
             raise InvalidValue(f"{place} is complex; send an object.")
         return _read_members(value, attribute, place) or None
     if not fits(attribute.type, value):
-        raise InvalidValue(f"{place} is {_article(attribute.type)}; {_shown(value)} is none.")
+        raise InvalidValue(f"{place} is {with_article(attribute.type)}; {_shown(value)} is none.")
     if isinstance(value, str):
         _check_text(value, attribute, place)
     return value
@@ -203,10 +203,6 @@ def _check_one_primary(values: list[object], place: str) -> None:
     primary = [each for each in values if isinstance(each, dict) and each.get("primary") is True]
     if len(primary) > 1:
         raise InvalidValue(f"{place} has {len(primary)} primary values; at most one may be.")
-
-
-def _article(kind: Type) -> str:
-    return f"an {kind}" if kind is Type.INTEGER else f"a {kind}"
 
 
 def _shown(value: object) -> str:

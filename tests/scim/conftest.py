@@ -61,7 +61,7 @@ USERS = ResourceType(
     schema=USER.without("password", "groups"),
     description="People",
     extensions=(Extension(ENTERPRISE_USER), Extension(BADGES)),
-    operations=frozenset(Operation) - {Operation.REPLACE},
+    operations=frozenset(Operation),
 )
 
 NOTES = ResourceType(
@@ -199,10 +199,6 @@ class MemoryNotes:
         return Page(found[query.offset : query.offset + query.count], 1)
 
 
-class Burned(Exception):
-    """An error of the product, which the app translates."""
-
-
 TOKENS = {"Bearer read-write": "alice", "Bearer other": "bob", "Bearer read-only": "reader"}
 
 
@@ -222,10 +218,10 @@ def authorize(caller: str, scope: ResourceType, operation: Operation) -> None:
 
 def translate(error: Exception) -> NotFound | None:
     """Know one error of the product."""
-    return NotFound("It burned.") if isinstance(error, Burned) else None
+    return NotFound("It burned.") if isinstance(error, LookupError) else None
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def users() -> ResourceType:
     """Return the type of users: core, enterprise, and an extension of the tests."""
     return USERS
