@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from scim2_client.engines.wsgi import WSGISCIMClient
 from scim2_models import EnterpriseUser, Error, ListResponse, User
 from werkzeug.test import TestResponse
 
@@ -540,3 +541,19 @@ class TestWhatFails:
         other = Flask("other")
         assert other.test_client().get("/scim/v2/Users/u1").status_code == 404
         assert app.test_client().get("/scim/v2/Users/u1").status_code == 401
+
+
+class TestAnIndependentClient:
+    """Somebody else's reading of the RFC."""
+
+    def test_it_discovers_creates_reads_and_finds(self, app: Flask) -> None:
+        """scim2-client checks every answer against the schemas that it discovered."""
+        headers = {"Authorization": "Bearer read-write"}
+        scim: Any = WSGISCIMClient(app, BASE, headers=headers)
+        scim.discover()
+        model: Any = scim.get_resource_model("User")
+        created = scim.create(model(user_name="bjensen"))
+        assert created.meta.location == f"{BASE}/Users/u1"
+        assert scim.query(model, created.id) == created
+        found = scim.query(model, query_parameters={"filter": 'userName eq "BJENSEN"'})
+        assert found.resources == [created]
