@@ -66,9 +66,9 @@ _log: Final = logging.getLogger(__name__)
 def blueprint(
     service: Service[CallerT],
     *,
-    authenticate: Callable[[Request], CallerT],
-    authorize: Callable[[CallerT, ResourceType, Operation], None],
-    translate: Callable[[Exception], SCIMError | None] = lambda _: None,
+    authenticate: Authenticate[CallerT],
+    authorize: Authorize[CallerT],
+    translate: Translate = lambda _: None,
     schemes: tuple[AuthenticationScheme, ...] = (BEARER,),
     documentation_uri: str | None = None,
     url_prefix: str = "/scim/v2",
@@ -161,7 +161,7 @@ class _ResourceViews(Generic[CallerT]):
     def __init__(
         self,
         service: Service[CallerT],
-        authorize: Callable[[CallerT, ResourceType, Operation], None],
+        authorize: Authorize[CallerT],
     ) -> None:
         self._service = service
         self._authorize = authorize
@@ -347,7 +347,7 @@ def _with_version(answer: Response, stored: StoredResource) -> Response:
     return answer
 
 
-def _translated(error: Exception, translate: Callable[[Exception], SCIMError | None]) -> SCIMError:
+def _translated(error: Exception, translate: Translate) -> SCIMError:
     if isinstance(error, SCIMError):
         return error
     if (known := translate(error)) is not None:
