@@ -24,7 +24,7 @@ from mobid.api import device
 from mobid.domain.instances import StepName
 from mobid.domain.mobile_ids import Device, ProfileState
 from mobid.domain.options import Kind
-from mobid.processes.enrolment import Claimed, IssuedCertificate, Result, ResultPending
+from mobid.processes.enrolment import Caller, Claimed, IssuedCertificate, Result, ResultPending
 from mobid.processes.errors import CodeNotUsable, ProcessError, WrongConfirmation
 
 if TYPE_CHECKING:
@@ -109,14 +109,14 @@ class OneGet:
             expires_at=datetime.now(UTC) + timedelta(minutes=10),
         )
 
-    def device_key(self, enrolment_id: str) -> Mapping[str, str]:
+    def device_key(self, enrolment_phone: Caller) -> Mapping[str, str]:
         """Return the claiming phone's key."""
         if enrolment_id != "enrolment-1" or self.jwk is None:
             raise CodeNotUsable
         return self.jwk
 
     def keys(
-        self, _id: str, csrs: Mapping[Kind, bytes], transport_jwk: Mapping[str, str] | None
+        self, _phone: Caller, csrs: Mapping[Kind, bytes], transport_jwk: Mapping[str, str] | None
     ) -> None:
         """Take the keys; the same again are no error."""
         assert transport_jwk is not None
@@ -125,7 +125,7 @@ class OneGet:
         if csrs != self.sent[0]:
             raise CodeNotUsable
 
-    def result(self, _id: str) -> ResultPending | Result:
+    def result(self, _phone: Caller) -> ResultPending | Result:
         """Issue when the owner has approved."""
         if self.polls > 0:
             self.polls -= 1
@@ -146,12 +146,12 @@ class OneGet:
             chain=(self.ca.certificate.public_bytes(Encoding.DER),),
         )
 
-    def authentication_certificate(self, _id: str) -> bytes | None:
+    def authentication_certificate(self, _phone: Caller) -> bytes | None:
         """Return the authentication certificate."""
         ours = (one.der for one in self.certificates if one.kind is Kind.AUTHENTICATION)
         return next(ours, None)
 
-    def confirm(self, _id: str, hashes: frozenset[bytes]) -> ProfileState:
+    def confirm(self, _phone: Caller, hashes: frozenset[bytes]) -> ProfileState:
         """Activate if every certificate is named."""
         if hashes != {hashlib.sha256(one.der).digest() for one in self.certificates}:
             raise WrongConfirmation
@@ -161,11 +161,11 @@ class OneGet:
             raise CodeNotUsable
         return self.state
 
-    def status(self, _id: str) -> ProfileState:
+    def status(self, _phone: Caller) -> ProfileState:
         """Return the state."""
         return self.state
 
-    def remove(self, _id: str) -> ProfileState:
+    def remove(self, _phone: Caller) -> ProfileState:
         """Lock."""
         self.state = ProfileState.LOCKING
         return self.state

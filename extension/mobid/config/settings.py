@@ -40,6 +40,9 @@ class Times:
     """How old the login of a user may be who starts or approves a Get."""
     invitation: timedelta = timedelta(days=14)
     """A mobile ID ordered over SCIM that its owner has not opened."""
+    attempt_lost: timedelta = timedelta(seconds=60)
+    """After which an attempt at an effect that said nothing counts as lost, and another begins. It must be
+    longer than all time-outs of one call of the CA together."""
     clock_drift: timedelta = timedelta(minutes=5)
     """How far wall and monotonic clock may part between two sweeps before a sweep only watches."""
 

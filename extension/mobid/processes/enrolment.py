@@ -47,6 +47,18 @@ _NUMBERS: Final = range(10, 100)
 _CHOICES: Final = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The phone that a call comes from: proved by its device key, of which this is the thumbprint.
+
+    A code may be renewed between that proof and the act; then another phone's claim stands there,
+    and the caller is nobody any more.
+    """
+
+    enrolment_id: str
+    thumbprint: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """What a phone learns when it has claimed a code."""
@@ -100,7 +112,7 @@ class PhoneSide:
         """Bind a code to the first phone that comes; the same phone gets its answer again."""
         enrolment_id = self._by_code(code)
         with self._units() as unit:
-            enrolment, instance = self._usable(unit, enrolment_id)
+            enrolment, instance = _running(unit, _locked(unit, enrolment_id))
             if enrolment.claim is None:
                 claim = self._new_claim(thumbprint, jwk, device, at=unit.now)
                 self._bind(unit, enrolment, instance, claim, code)
@@ -150,11 +162,11 @@ class PhoneSide:
     def device_key(self, enrolment_id: str) -> Mapping[str, str]:
         """Return the public key (JWK) of the phone that claimed; raise `CodeNotUsable`."""
         with self._units.reading() as unit:
-            return _claim(_enrolment(unit, enrolment_id)).jwk
+            return _claim(_find(unit, enrolment_id)).jwk
 
     def keys(
         self,
-        enrolment_id: str,
+        phone: Caller,
         csrs: Mapping[Kind, bytes],
         transport_jwk: Mapping[str, str] | None,
     ) -> None:
@@ -163,7 +175,7 @@ class PhoneSide:
         The same keys again are no error. Five bad requests burn the code.
         """
         with self._units() as unit:
-            enrolment, instance = self._usable(unit, enrolment_id)
+            enrolment, instance = self._usable(unit, phone)
             if enrolment.keys:
                 self._must_be_the_same(enrolment, csrs)
                 return
@@ -214,10 +226,10 @@ class PhoneSide:
             actor, "get.bad_keys", "instance", instance.id, count=counted.bad_keys, burnt=burnt
         )
 
-    def result(self, enrolment_id: str) -> ResultPending | Result:
+    def result(self, phone: Caller) -> ResultPending | Result:
         """Return the certificates once every one is issued, verified and stored (T4)."""
         with self._units.reading() as unit:
-            enrolment = _enrolment(unit, enrolment_id)
+            enrolment = _of_caller(_find(unit, phone.enrolment_id), phone)
             instance = unit.instances.get(enrolment.instance_id)
             if instance.state is InstanceState.COMPLETED:
                 return _result(unit.certificates.of_mobile_id(enrolment.mobile_id))
@@ -227,21 +239,21 @@ class PhoneSide:
                 return ResultPending(RETRY_AFTER, instance.step)
             return _result(unit.certificates.of_mobile_id(enrolment.mobile_id))
 
-    def authentication_certificate(self, enrolment_id: str) -> bytes | None:
+    def authentication_certificate(self, phone: Caller) -> bytes | None:
         """Return the DER of the new authentication certificate, if this mobile ID has one."""
         with self._units.reading() as unit:
-            enrolment = _enrolment(unit, enrolment_id)
+            enrolment = _of_caller(_find(unit, phone.enrolment_id), phone)
             certificates = unit.certificates.of_mobile_id(enrolment.mobile_id)
         ours = (one.der for one in certificates if one.kind is Kind.AUTHENTICATION and one.usable)
         return next(ours, None)
 
-    def confirm(self, enrolment_id: str, hashes: frozenset[bytes]) -> ProfileState:
+    def confirm(self, phone: Caller, hashes: frozenset[bytes]) -> ProfileState:
         """T5: the phone has installed every certificate, so the mobile ID is active.
 
         The user's state is read again: an inactive user's Get fails here, and all is revoked.
         """
         with self._units() as unit:
-            enrolment, instance = self._usable(unit, enrolment_id, completed=True)
+            enrolment, instance = self._usable(unit, phone, completed=True)
             if instance.state is InstanceState.COMPLETED:
                 return unit.mobile_ids.get(enrolment.mobile_id).state
             if (instance.step, instance.state) != (StepName.CREATING, InstanceState.WAITING_DEVICE):
@@ -274,15 +286,17 @@ class PhoneSide:
         unit.passes(CrashPoint.GET_ACTIVE)
         return ProfileState.ACTIVE
 
-    def status(self, enrolment_id: str) -> ProfileState:
+    def status(self, phone: Caller) -> ProfileState:
         """Return the state of the mobile ID on this phone."""
         with self._units.reading() as unit:
-            return unit.mobile_ids.get(_enrolment(unit, enrolment_id).mobile_id).state
+            return unit.mobile_ids.get(
+                _of_caller(_find(unit, phone.enrolment_id), phone).mobile_id
+            ).state
 
-    def remove(self, enrolment_id: str) -> ProfileState:
+    def remove(self, phone: Caller) -> ProfileState:
         """Lock the mobile ID on this phone: its owner removed it in the app."""
         with self._units() as unit:
-            enrolment = _locked_enrolment(unit, enrolment_id)
+            enrolment = _of_caller(_locked(unit, phone.enrolment_id), phone)
             profile = unit.mobile_ids.get(enrolment.mobile_id)
             if not profile.live:
                 return profile.state
@@ -293,30 +307,45 @@ class PhoneSide:
 
     @staticmethod
     def _usable(
-        unit: UnitOfWork, enrolment_id: str, *, completed: bool = False
+        unit: UnitOfWork, phone: Caller, *, completed: bool = False
     ) -> tuple[Enrolment, Instance]:
-        """Return an enrolment whose Get still runs, with its user locked."""
-        enrolment = _locked_enrolment(unit, enrolment_id)
-        instance = unit.instances.get(enrolment.instance_id)
-        if completed and instance.state is InstanceState.COMPLETED:
-            return enrolment, instance
-        over = instance.expires_at is not None and unit.now >= instance.expires_at
-        if enrolment.closed or not instance.running or over:
-            raise CodeNotUsable
-        return enrolment, instance
+        """Return the enrolment of a phone whose Get still runs, with its user locked."""
+        return _running(
+            unit, _of_caller(_locked(unit, phone.enrolment_id), phone), completed=completed
+        )
 
 
-def _enrolment(unit: UnitOfWork, enrolment_id: str) -> Enrolment:
+def _find(unit: UnitOfWork, enrolment_id: str) -> Enrolment:
     found = unit.enrolments.find(enrolment_id)
     if found is None:
         raise CodeNotUsable
     return found
 
 
-def _locked_enrolment(unit: UnitOfWork, enrolment_id: str) -> Enrolment:
+def _locked(unit: UnitOfWork, enrolment_id: str) -> Enrolment:
     """Return an enrolment as it is once nobody else writes about its user."""
-    unit.users.lock(_enrolment(unit, enrolment_id).user_id)
-    return _enrolment(unit, enrolment_id)
+    unit.users.lock(_find(unit, enrolment_id).user_id)
+    return _find(unit, enrolment_id)
+
+
+def _of_caller(enrolment: Enrolment, phone: Caller) -> Enrolment:
+    """Return the enrolment, if it is bound to the phone that calls."""
+    if _claim(enrolment).thumbprint != phone.thumbprint:
+        raise CodeNotUsable
+    return enrolment
+
+
+def _running(
+    unit: UnitOfWork, enrolment: Enrolment, *, completed: bool = False
+) -> tuple[Enrolment, Instance]:
+    """Return the enrolment with its Get, which must still run (or be completed)."""
+    instance = unit.instances.get(enrolment.instance_id)
+    if completed and instance.state is InstanceState.COMPLETED:
+        return enrolment, instance
+    over = instance.expires_at is not None and unit.now >= instance.expires_at
+    if enrolment.closed or not instance.running or over:
+        raise CodeNotUsable
+    return enrolment, instance
 
 
 def _claim(enrolment: Enrolment) -> Claim:

@@ -17,6 +17,7 @@ from mobid.api.device.errors import (
     UnsupportedMediaType,
 )
 from mobid.api.device.jws import MOST_BYTES, FlattenedJWS, PublicKey, json_from
+from mobid.processes.enrolment import Caller
 from mobid.processes.errors import CodeNotUsable
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Door:
             raise BadSignature
         return key, signed.unverified_payload
 
-    def caller(self, request: Request) -> tuple[str, bytes]:
-        """Return the id of the enrolment whose phone signed, and what it signed.
+    def caller(self, request: Request) -> tuple[Caller, bytes]:
+        """Return the phone that signed, and what it signed.
 
         Raises `DeviceRequestRefused`, and `CodeNotUsable` alike for an enrolment that does not
         exist and for one that belongs to another phone.
@@ -64,10 +65,11 @@ class Door:
         self.nonces.check(nonce)
         if _ENROLMENT_ID.fullmatch(kid) is None:
             raise CodeNotUsable
-        if not signed.signed_by(PublicKey.from_jwk(dict(self.device_key(kid))).key):
+        key = PublicKey.from_jwk(dict(self.device_key(kid)))
+        if not signed.signed_by(key.key):
             raise CodeNotUsable
         self.nonces.spend(nonce)
-        return kid, signed.unverified_payload
+        return Caller(kid, key.thumbprint), signed.unverified_payload
 
     def _read(self, request: Request, *, members: set[str]) -> FlattenedJWS:
         signed = FlattenedJWS.read(json_from(_body(request), "body"))

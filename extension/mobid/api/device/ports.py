@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from mobid.domain.mobile_ids import Device, ProfileState
     from mobid.domain.options import Kind
-    from mobid.processes.enrolment import Claimed, Result, ResultPending
+    from mobid.processes.enrolment import Caller, Claimed, Result, ResultPending
 
 
 class Phones(Protocol):
@@ -25,23 +25,23 @@ class Phones(Protocol):
 
     def keys(
         self,
-        enrolment_id: str,
+        phone: Caller,
         csrs: Mapping[Kind, bytes],
         transport_jwk: Mapping[str, str] | None,
     ) -> None:
         """Take all keys of a phone; the user is asked to approve them next."""
 
-    def result(self, enrolment_id: str) -> ResultPending | Result:
+    def result(self, phone: Caller) -> ResultPending | Result:
         """Return the certificates once every one is issued, verified and stored."""
 
-    def authentication_certificate(self, enrolment_id: str) -> bytes | None:
+    def authentication_certificate(self, phone: Caller) -> bytes | None:
         """Return the DER of the new authentication certificate, if this mobile ID has one."""
 
-    def confirm(self, enrolment_id: str, hashes: frozenset[bytes]) -> ProfileState:
+    def confirm(self, phone: Caller, hashes: frozenset[bytes]) -> ProfileState:
         """The phone has installed every certificate."""
 
-    def status(self, enrolment_id: str) -> ProfileState:
+    def status(self, phone: Caller) -> ProfileState:
         """Return the state of the mobile ID on this phone."""
 
-    def remove(self, enrolment_id: str) -> ProfileState:
+    def remove(self, phone: Caller) -> ProfileState:
         """Lock the mobile ID on this phone."""

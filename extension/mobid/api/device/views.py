@@ -71,10 +71,10 @@ def _get_routes(device: DeviceBlueprint, door: Door, phones: Phones) -> None:
     @device.response(200, answers.StateAnswer)
     def keys() -> dict[str, str]:
         """Send a certificate request for every kind; the user is asked to approve them next."""
-        kid, payload = door.caller(request)
+        phone, payload = door.caller(request)
         said = payloads.load(payloads.KeysPayload(), payload)
         transport = said.get("transport_key")
-        phones.keys(kid, said["csrs"], None if transport is None else transport.jwk)
+        phones.keys(phone, said["csrs"], None if transport is None else transport.jwk)
         return {"state": "waiting_approval"}
 
     @device.post("/result")
@@ -88,9 +88,9 @@ def _get_routes(device: DeviceBlueprint, door: Door, phones: Phones) -> None:
     )
     def result() -> dict[str, Any] | Response:
         """Fetch the certificates; may be repeated until confirmed."""
-        kid, payload = door.caller(request)
+        phone, payload = door.caller(request)
         payloads.load(_EMPTY, payload)
-        answer = phones.result(kid)
+        answer = phones.result(phone)
         if isinstance(answer, ResultPending):
             return _not_yet(answer)
         return answers.issued(answer)
@@ -100,16 +100,16 @@ def _get_routes(device: DeviceBlueprint, door: Door, phones: Phones) -> None:
     @device.response(200, answers.StateAnswer)
     def confirm() -> dict[str, str]:
         """Say that every certificate is installed: from now on the mobile ID can be used."""
-        kid, payload = door.caller(request)
+        phone, payload = door.caller(request)
         said = payloads.load(payloads.ConfirmPayload(), payload)
         proof.check(
             said.get("proof"),
-            phones.authentication_certificate(kid),
-            kid=kid,
+            phones.authentication_certificate(phone),
+            kid=phone.enrolment_id,
             hashes=said["hashes"],
             url=door.public_url + request.path,
         )
-        return {"state": phones.confirm(kid, frozenset(said["hashes"]))}
+        return {"state": phones.confirm(phone, frozenset(said["hashes"]))}
 
 
 def _life_routes(device: DeviceBlueprint, door: Door, phones: Phones) -> None:
@@ -120,18 +120,18 @@ def _life_routes(device: DeviceBlueprint, door: Door, phones: Phones) -> None:
     @device.response(200, answers.StateAnswer)
     def status() -> dict[str, str]:
         """Tell the state of the mobile ID on this phone."""
-        kid, payload = door.caller(request)
+        phone, payload = door.caller(request)
         payloads.load(_EMPTY, payload)
-        return {"state": phones.status(kid)}
+        return {"state": phones.status(phone)}
 
     @device.post("/remove")
     @signed(payloads.EmptyPayload, header=_BY_KID)
     @device.response(200, answers.StateAnswer)
     def remove() -> dict[str, str]:
         """Lock the mobile ID: its owner removes it from this phone."""
-        kid, payload = door.caller(request)
+        phone, payload = door.caller(request)
         payloads.load(_EMPTY, payload)
-        return {"state": phones.remove(kid)}
+        return {"state": phones.remove(phone)}
 
 
 def _not_yet(pending: ResultPending) -> Response:

@@ -23,7 +23,7 @@ from mobid.api.device.base64url import encode as b64
 from mobid.domain.instances import StepName
 from mobid.domain.mobile_ids import Device, ProfileState
 from mobid.domain.options import Kind
-from mobid.processes.enrolment import Claimed, IssuedCertificate, Result, ResultPending
+from mobid.processes.enrolment import Caller, Claimed, IssuedCertificate, Result, ResultPending
 from mobid.processes.errors import (
     BadCertificateRequest,
     CodeNotUsable,
@@ -112,45 +112,45 @@ class OneEnrolment:
 
     def keys(
         self,
-        enrolment_id: str,
+        phone: Caller,
         csrs: Mapping[Kind, bytes],
         transport_jwk: Mapping[str, str] | None,
     ) -> None:
         """Issue at once: approving is not the phone's business."""
-        assert enrolment_id == "enrolment-1"
+        assert phone == Caller("enrolment-1", self.thumbprint)
         self.csrs, self.transport_jwk = dict(csrs), transport_jwk
         for kind in self.kinds:
             if kind not in csrs:
                 raise BadCertificateRequest(kind, "is missing")
         self.certificates = tuple(issue(kind, csrs[kind]) for kind in self.kinds)
 
-    def result(self, enrolment_id: str) -> ResultPending | Result:
+    def result(self, phone: Caller) -> ResultPending | Result:
         """Return the certificates once approved."""
-        assert enrolment_id == "enrolment-1"
+        assert phone == Caller("enrolment-1", self.thumbprint)
         return Result(self.certificates) if self.approved else ResultPending(2, StepName.APPROVE)
 
-    def authentication_certificate(self, enrolment_id: str) -> bytes | None:
+    def authentication_certificate(self, phone: Caller) -> bytes | None:
         """Return the authentication certificate."""
-        assert enrolment_id == "enrolment-1"
+        assert phone == Caller("enrolment-1", self.thumbprint)
         ours = (one.der for one in self.certificates if one.kind is Kind.AUTHENTICATION)
         return next(ours, None)
 
-    def confirm(self, enrolment_id: str, hashes: frozenset[bytes]) -> ProfileState:
+    def confirm(self, phone: Caller, hashes: frozenset[bytes]) -> ProfileState:
         """Activate if every certificate is named."""
-        assert enrolment_id == "enrolment-1"
+        assert phone == Caller("enrolment-1", self.thumbprint)
         if hashes != {hashlib.sha256(one.der).digest() for one in self.certificates}:
             raise WrongConfirmation
         self.state = ProfileState.ACTIVE
         return self.state
 
-    def status(self, enrolment_id: str) -> ProfileState:
+    def status(self, phone: Caller) -> ProfileState:
         """Return the state."""
-        assert enrolment_id == "enrolment-1"
+        assert phone == Caller("enrolment-1", self.thumbprint)
         return self.state
 
-    def remove(self, enrolment_id: str) -> ProfileState:
+    def remove(self, phone: Caller) -> ProfileState:
         """Lock."""
-        assert enrolment_id == "enrolment-1"
+        assert phone == Caller("enrolment-1", self.thumbprint)
         self.state = ProfileState.LOCKING
         return self.state
 
