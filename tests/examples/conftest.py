@@ -109,7 +109,7 @@ class OneGet:
             expires_at=datetime.now(UTC) + timedelta(minutes=10),
         )
 
-    def device_key(self, enrolment_phone: Caller) -> Mapping[str, str]:
+    def device_key(self, enrolment_id: str) -> Mapping[str, str]:
         """Return the claiming phone's key."""
         if enrolment_id != "enrolment-1" or self.jwk is None:
             raise CodeNotUsable

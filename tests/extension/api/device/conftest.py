@@ -117,7 +117,7 @@ class OneEnrolment:
         transport_jwk: Mapping[str, str] | None,
     ) -> None:
         """Issue at once: approving is not the phone's business."""
-        assert phone == Caller("enrolment-1", self.thumbprint)
+        assert phone == Caller("enrolment-1", self.thumbprint or "")
         self.csrs, self.transport_jwk = dict(csrs), transport_jwk
         for kind in self.kinds:
             if kind not in csrs:
@@ -126,18 +126,18 @@ class OneEnrolment:
 
     def result(self, phone: Caller) -> ResultPending | Result:
         """Return the certificates once approved."""
-        assert phone == Caller("enrolment-1", self.thumbprint)
+        assert phone == Caller("enrolment-1", self.thumbprint or "")
         return Result(self.certificates) if self.approved else ResultPending(2, StepName.APPROVE)
 
     def authentication_certificate(self, phone: Caller) -> bytes | None:
         """Return the authentication certificate."""
-        assert phone == Caller("enrolment-1", self.thumbprint)
+        assert phone == Caller("enrolment-1", self.thumbprint or "")
         ours = (one.der for one in self.certificates if one.kind is Kind.AUTHENTICATION)
         return next(ours, None)
 
     def confirm(self, phone: Caller, hashes: frozenset[bytes]) -> ProfileState:
         """Activate if every certificate is named."""
-        assert phone == Caller("enrolment-1", self.thumbprint)
+        assert phone == Caller("enrolment-1", self.thumbprint or "")
         if hashes != {hashlib.sha256(one.der).digest() for one in self.certificates}:
             raise WrongConfirmation
         self.state = ProfileState.ACTIVE
@@ -145,12 +145,12 @@ class OneEnrolment:
 
     def status(self, phone: Caller) -> ProfileState:
         """Return the state."""
-        assert phone == Caller("enrolment-1", self.thumbprint)
+        assert phone == Caller("enrolment-1", self.thumbprint or "")
         return self.state
 
     def remove(self, phone: Caller) -> ProfileState:
         """Lock."""
-        assert phone == Caller("enrolment-1", self.thumbprint)
+        assert phone == Caller("enrolment-1", self.thumbprint or "")
         self.state = ProfileState.LOCKING
         return self.state
 
