@@ -1,0 +1,164 @@
+"""The admin interface to option scripts: check, dry-run, store a version, activate, go back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from flask import g, request, url_for
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from mobid.api import scripts
+from mobid.api.bodies import Integer, JSONBlueprint, Strict
+from mobid.api.errors import NotBuilt
+from mobid.api.scripts import EvaluationAnswer, SampleUser, ScriptAnswer, VersionAnswer
+from mobid.auth.tokens import ADMIN_READ, ADMIN_SCRIPT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Request, Response
+    from flask_smorest import Blueprint
+
+    from mobid.auth.tokens import TokenCaller
+    from mobid.domain.users import User
+    from mobid.processes.option_scripts import OptionScriptLife
+
+PREFIX: Final = "/admin/v1"
+
+_MOST_COMMENT: Final = 500
+
+
+class CheckOrder(Strict):
+    """A script to be compiled only."""
+
+    source = fields.String(required=True)
+
+
+class DryRunOrder(Strict):
+    """Which script, stored or not, and on whom."""
+
+    source = fields.String()
+    version = Integer()
+    user = fields.Nested(SampleUser)
+    user_id = fields.String(validate=validate.Length(min=1, max=64))
+    filter = fields.String(metadata={"description": "Not available in this version."})
+
+    @validates_schema
+    def one_of_each(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse an order that names no script or no user, or several."""
+        for names in (("source", "version"), ("user", "user_id", "filter")):
+            if sum(name in data for name in names) != 1:
+                raise ValidationError(f"Send exactly one of {', '.join(names)}.", names[0])
+
+
+class VersionOrder(Strict):
+    """A new version of a script."""
+
+    source = fields.String(required=True)
+    comment = fields.String(required=True, validate=validate.Length(max=_MOST_COMMENT))
+
+
+class ActivateOrder(Strict):
+    """Which version is to hold, and which one held when this was decided."""
+
+    version = Integer(required=True)
+    expected_active = Integer(required=True)
+
+
+def blueprint(
+    life: OptionScriptLife, *, authenticate: Callable[[Request], TokenCaller]
+) -> Blueprint:
+    """Build the blueprint. To look needs the scope `admin:read`, all else `admin:script`."""
+    admin = JSONBlueprint(
+        "admin",
+        __name__,
+        url_prefix=PREFIX,
+        description="Administrators: option scripts and their versions.",
+    )
+
+    @admin.before_request
+    def know_the_caller() -> None:
+        caller = authenticate(request)
+        caller.must(ADMIN_READ if request.method in {"GET", "HEAD"} else ADMIN_SCRIPT)
+        g.admin_caller = caller
+
+    @admin.after_request
+    def keep_nothing(response: Response) -> Response:
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    _reading_routes(admin, life)
+    _trying_routes(admin, life)
+    _changing_routes(admin, life)
+    return admin
+
+
+def _caller() -> TokenCaller:
+    return cast("TokenCaller", g.admin_caller)
+
+
+def _reading_routes(admin: Blueprint, life: OptionScriptLife) -> None:
+    """Add what can be looked at."""
+
+    @admin.get("/scripts/<name>")
+    @admin.response(200, ScriptAnswer)
+    def script(name: str) -> dict[str, Any]:
+        """List the versions of a script, the newest first, and say which one is active."""
+        return {"name": name, "active": life.active(name).version, "versions": life.versions(name)}
+
+    @admin.get("/scripts/<name>/versions/<int:number>")
+    @admin.response(200, VersionAnswer)
+    def version(name: str, number: int) -> object:
+        """Show one version with its source; version 0 is the shipped one."""
+        return life.version(name, number)
+
+
+def _trying_routes(admin: Blueprint, life: OptionScriptLife) -> None:
+    """Add what has no effect."""
+
+    @admin.post("/scripts/<name>/check")
+    @admin.arguments(CheckOrder)
+    @admin.response(200, EvaluationAnswer)
+    def check(order: dict[str, str], name: str) -> dict[str, Any]:
+        """Compile a script and return everything that is wrong with it."""
+        return scripts.evaluation(life.check(name, order["source"]))
+
+    @admin.post("/scripts/<name>/dry-run")
+    @admin.arguments(DryRunOrder)
+    @admin.response(200, EvaluationAnswer)
+    def dry_run(order: dict[str, Any], name: str) -> dict[str, Any]:
+        """Run a script, stored or not, on a sample or on a real user; nothing comes of it."""
+        user = _user(order, life)
+        stored = life.version(name, order["version"]) if "version" in order else None
+        source = order["source"] if stored is None else stored.source
+        return scripts.evaluation(life.dry_run(name, source, user))
+
+
+def _user(order: dict[str, Any], life: OptionScriptLife) -> User:
+    if "filter" in order:
+        raise NotBuilt(
+            "A dry run on all users that a filter matches is not available in this version; "
+            "name one by user_id, or send a sample in user."
+        )
+    return scripts.sample(order["user"]) if "user" in order else life.user(order["user_id"])
+
+
+def _changing_routes(admin: Blueprint, life: OptionScriptLife) -> None:
+    """Add what changes something, and is audited."""
+
+    @admin.post("/scripts/<name>/versions")
+    @admin.arguments(VersionOrder)
+    @admin.response(201, VersionAnswer)
+    def push(order: dict[str, str], name: str) -> tuple[object, int, dict[str, str]]:
+        """Store a new version, which is not active yet; one that does not compile is refused."""
+        stored = life.push(name, order["source"], by=_caller().actor, comment=order["comment"])
+        return stored, 201, {"Location": url_for(".version", name=name, number=stored.version)}
+
+    @admin.post("/scripts/<name>/activate")
+    @admin.arguments(ActivateOrder)
+    @admin.response(200, VersionAnswer)
+    def activate(order: dict[str, int], name: str) -> object:
+        """Make a version the active one, if the expected one still is; an older one rolls back."""
+        return life.activate(
+            name, order["version"], expected=order["expected_active"], by=_caller().actor
+        )
