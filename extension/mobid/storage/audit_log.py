@@ -1,17 +1,67 @@
-"""The audit log in the database: events beside what they record, sealed into the chain a little later."""
+"""The audit log in the database: events beside what they record, sealed into a chain a little later.
+
+No row is hot: writers only append. One sealer at a time gives the committed events their numbers,
+behind the oldest transaction that is still open, so that no number is ever missing or given twice.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Text, cast, func, insert, literal
+from sqlalchemy import (
+    BigInteger,
+    Text,
+    bindparam,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    update,
+)
 
-from mobid.storage.tables import audit_events
+from mobid.audit import (
+    GENESIS,
+    Checkpoint,
+    Head,
+    Sealed,
+    checkpoint_due,
+    seal,
+    sign_checkpoint,
+    verify,
+)
+from mobid.storage.engine import Transactions
+from mobid.storage.tables import audit_checkpoints, audit_events
+from mobid.storage.transaction import Transaction, clock_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from collections.abc import Iterator
 
-    from mobid.audit import AuditEvent
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
+    from sqlalchemy import ColumnElement, Connection, Engine, Row
+
+    from mobid.audit import AuditEvent, Report
+    from mobid.processes.ports import Clock
+
+_ONE_SEALER: Final = 7_236_840
+"""The number of the advisory lock that a sealer holds on PostgreSQL."""
+_BATCH: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """What one call of the sealer did."""
+
+    events: int
+    """How many events were sealed; a full batch means that there may be more."""
+    checkpoint: Checkpoint | None = None
+    """What was signed, to be kept away from the database as well."""
 
 
 def append(connection: Connection, event: AuditEvent) -> None:
@@ -29,7 +79,156 @@ def append(connection: Connection, event: AuditEvent) -> None:
     )
 
 
+class AuditLog:
+    """Seals what was appended, and reads it again from the first record on."""
+
+    def __init__(self, engine: Engine, *, clock: Clock | None = None, batch: int = _BATCH) -> None:
+        self._transactions: Final = Transactions(engine)
+        self._clock: Final = clock_of(engine, clock)
+        self._batch: Final = batch
+
+    def seal(self, key: Ed25519PrivateKey) -> Sealing:
+        """Chain the committed events, at most a batch, and sign a checkpoint when one is due.
+
+        If another sealer is at work, nothing is done.
+        """
+        if not self._is_anything_to_do():
+            return Sealing(0)
+        with self._transactions.writing() as connection:
+            if not _is_only_sealer(connection):
+                return Sealing(0)
+            head, sealed = self._seal_events(connection)
+            return Sealing(sealed, self._sign(connection, head, key))
+
+    def verify(self, public_key: Ed25519PublicKey) -> Report:
+        """Read the whole log as a stream, and say whether anybody has touched it."""
+        return verify(self.sealed(), self.checkpoints(), public_key)
+
+    def sealed(self) -> Iterator[Sealed]:
+        """Yield what is sealed, in the order of its numbers. No transaction is held in between."""
+        events = select(audit_events.c.seq, audit_events.c.record, audit_events.c.hash)
+        query = events.order_by(audit_events.c.seq).limit(self._batch)
+        condition: ColumnElement[bool] = audit_events.c.seq.is_not(None)
+        while True:
+            with self._transactions.reading() as connection:
+                rows = connection.execute(query.where(condition)).all()
+            yield from (Sealed(row.seq, row.record, row.hash) for row in rows)
+            if len(rows) < self._batch:
+                return
+            condition = audit_events.c.seq > rows[-1].seq
+
+    def checkpoints(self) -> Iterator[Checkpoint]:
+        """Yield the checkpoints there are at the first call, in the order of their numbers."""
+        with self._transactions.reading() as connection:
+            last = connection.execute(select(func.max(audit_checkpoints.c.seq))).scalar()
+        if last is None:
+            return
+        query = select(audit_checkpoints).where(audit_checkpoints.c.seq <= last)
+        query = query.order_by(audit_checkpoints.c.seq).limit(self._batch)
+        condition: ColumnElement[bool] = true()
+        while True:
+            with self._transactions.reading() as connection:
+                rows = connection.execute(query.where(condition)).all()
+            yield from (_checkpoint(row) for row in rows)
+            if len(rows) < self._batch:
+                return
+            condition = audit_checkpoints.c.seq > rows[-1].seq
+
+    def _is_anything_to_do(self) -> bool:
+        """Look before the write lock is asked for: most seconds have nothing to seal."""
+        with self._transactions.reading() as connection:
+            unsealed = select(exists().where(audit_events.c.seq.is_(None)))
+            if connection.execute(unsealed).scalar_one():
+                return True
+            now = Transaction(connection, clock=self._clock, writes=False).now
+            return checkpoint_due(_head(connection), at=now, last=_last_checkpoint(connection))
+
+    def _seal_events(self, connection: Connection) -> tuple[Head, int]:
+        """Give the next numbers to committed events; return the new head, and how many there were."""
+        rows = connection.execute(
+            select(audit_events.c.id, audit_events.c.record)
+            .where(audit_events.c.seq.is_(None), _is_behind_open_ones(connection))
+            .order_by(audit_events.c.id)
+            .limit(self._batch)
+        ).all()
+        head = _head(connection)
+        if not rows:
+            return head, 0
+        chain = list(seal((row.record for row in rows), head))
+        connection.execute(
+            update(audit_events)
+            .where(audit_events.c.id == bindparam("row"))
+            .values(seq=bindparam("number"), hash=bindparam("link")),
+            [
+                {"row": row.id, "number": link.seq, "link": link.hash}
+                for row, link in zip(rows, chain, strict=True)
+            ],
+        )
+        return chain[-1].head, len(rows)
+
+    def _sign(
+        self, connection: Connection, head: Head, key: Ed25519PrivateKey
+    ) -> Checkpoint | None:
+        now = Transaction(connection, clock=self._clock, writes=True).now
+        last = _last_checkpoint(connection)
+        if not checkpoint_due(head, at=now, last=last):
+            return None
+        signed = sign_checkpoint(head, at=now, previous=last, key=key)
+        connection.execute(
+            insert(audit_checkpoints).values(
+                seq=signed.head.seq,
+                hash=signed.head.hash,
+                at=signed.at,
+                previous=signed.previous,
+                key_id=signed.key_id,
+                signature=signed.signature,
+            )
+        )
+        return signed
+
+
+def _head(connection: Connection) -> Head:
+    query = select(audit_events.c.seq, audit_events.c.hash).where(audit_events.c.seq.is_not(None))
+    row = connection.execute(query.order_by(audit_events.c.seq.desc()).limit(1)).first()
+    return GENESIS if row is None else Head(row.seq, row.hash)
+
+
+def _last_checkpoint(connection: Connection) -> Checkpoint | None:
+    query = select(audit_checkpoints).order_by(audit_checkpoints.c.seq.desc()).limit(1)
+    row = connection.execute(query).first()
+    return None if row is None else _checkpoint(row)
+
+
+def _checkpoint(row: Row[Any]) -> Checkpoint:
+    return Checkpoint(
+        head=Head(row.seq, row.hash),
+        at=row.at,
+        previous=row.previous,
+        key_id=row.key_id,
+        signature=row.signature,
+    )
+
+
+def _is_only_sealer(connection: Connection) -> bool:
+    """Tell whether no other sealer is at work; on SQLite the write lock says so."""
+    if connection.dialect.name != "postgresql":
+        return True
+    alone = select(func.pg_try_advisory_xact_lock(_ONE_SEALER))
+    return bool(connection.execute(alone).scalar_one())
+
+
+def _is_behind_open_ones(connection: Connection) -> ColumnElement[bool]:
+    """Return the condition that no open transaction is as old: what is to come is numbered later.
+
+    On SQLite there is no other open transaction that writes.
+    """
+    if connection.dialect.name != "postgresql":
+        return true()
+    oldest_open = func.pg_snapshot_xmin(func.pg_current_snapshot())
+    return audit_events.c.transaction_id < cast(cast(oldest_open, Text), BigInteger)
+
+
 def _this_transaction(connection: Connection) -> ColumnElement[int]:
-    if connection.dialect.name == "postgresql":
-        return cast(cast(func.pg_current_xact_id(), Text), BigInteger)
-    return literal(0, BigInteger)
+    if connection.dialect.name != "postgresql":
+        return literal(0, BigInteger)
+    return cast(cast(func.pg_current_xact_id(), Text), BigInteger)

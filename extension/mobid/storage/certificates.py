@@ -113,7 +113,7 @@ class SQLCertificates:
         self._saved(certificate, read=read, stored=done.scalar_one())
 
     def _saved(self, certificate: Certificate, *, read: int, stored: int) -> None:
-        self._attempts[certificate.id] = stored
+        self._attempts[certificate.id] = certificate.work.attempt
         self._nudges.saved(
             "certificate", certificate.id, certificate.work, read=read, stored=stored
         )

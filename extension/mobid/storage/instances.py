@@ -86,7 +86,7 @@ class SQLInstances:
         self._saved(instance, read=attempt, stored=stored)
 
     def _saved(self, instance: Instance, *, read: int, stored: int) -> None:
-        self._seen[instance.id] = (instance.step_seq, stored)
+        self._seen[instance.id] = (instance.step_seq, instance.work.attempt)
         self._nudges.saved("instance", instance.id, instance.work, read=read, stored=stored)
 
     def _running(self, is_running: TextClause, of: ColumnElement[bool]) -> Sequence[Instance]:

@@ -10,7 +10,7 @@ from mobid.processes.errors import NotFound, VersionConflict
 from mobid.processes.ports import StoredScript
 from mobid.storage.columns import is_storable
 from mobid.storage.tables import active_scripts, script_versions
-from mobid.storage.upsert import insert_or
+from mobid.storage.upsert import insert_if_new, insert_or
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,8 +108,7 @@ class SQLScriptVersions:
             change = update(active_scripts).where(is_expected).values(values)
             return connection.execute(change).rowcount == 1
         if version:
-            new = insert_or(connection, active_scripts).values(name=name, **values)
-            return connection.execute(new.on_conflict_do_nothing()).rowcount == 1
+            return insert_if_new(connection, active_scripts, {"name": name, **values})
         if expected:
             return connection.execute(delete(active_scripts).where(is_expected)).rowcount == 1
         return self.active(name) is None

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
 from mobid.storage.columns import instant
+from mobid.storage.engine import is_postgresql
 from mobid.storage.errors import EndedUnit, ReadOnlyUnit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, CursorResult, Executable, Row
+    from sqlalchemy import Connection, CursorResult, Engine, Executable, Row
 
-_DATABASE_CLOCK = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)")
+    from mobid.processes.ports import Clock
+
+_DATABASE_CLOCK: Final = text(
+    "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+)
+
+
+def clock_of(engine: Engine, clock: Clock | None) -> Clock | None:
+    """Return the clock to use on an engine: the given one, or else the database's (none) if it has one.
+
+    Several servers share PostgreSQL and so its clock; SQLite has one server, whose clock it is.
+    """
+    return clock or (None if is_postgresql(engine) else _process_clock)
+
+
+def _process_clock() -> datetime:
+    return datetime.now(UTC)
 
 
 class Transaction:
     """A connection inside a unit of work. After its commit it can be read with, and no more."""
 
-    def __init__(
-        self, connection: Connection, *, clock: Callable[[], datetime] | None, writes: bool
-    ) -> None:
+    def __init__(self, connection: Connection, *, clock: Clock | None, writes: bool) -> None:
         self._connection = connection
         self._clock = clock
         self._now: datetime | None = None

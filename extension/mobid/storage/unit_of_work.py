@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from mobid.audit import AuditEvent
-from mobid.crashpoints import CrashPoint, crashpoint
+from mobid.crashpoints import crashpoint
 from mobid.domain.certificates import Certificate
 from mobid.domain.enrolments import Enrolment
 from mobid.domain.instances import Instance
@@ -15,21 +14,23 @@ from mobid.domain.mobile_ids import MobileID
 from mobid.storage.audit_log import append
 from mobid.storage.authorities import SQLAuthorityRecords
 from mobid.storage.certificates import SQLCertificates
-from mobid.storage.engine import Transactions, is_postgresql
+from mobid.storage.engine import Transactions
 from mobid.storage.enrolments import SQLEnrolments
 from mobid.storage.instances import SQLInstances
 from mobid.storage.mobile_ids import SQLMobileIDs
 from mobid.storage.scripts import SQLScriptVersions
-from mobid.storage.transaction import Transaction
+from mobid.storage.transaction import Transaction, clock_of
 from mobid.storage.used import SQLUsed
 from mobid.storage.users import SQLUsers
 from mobid.storage.work import Nudges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection, Engine
 
+    from mobid.crashpoints import CrashPoint
     from mobid.domain.actors import Actor
     from mobid.processes.ports import Clock, Entity
 
@@ -55,41 +56,40 @@ class SQLUnits:
         committed: Committed | None = None,
     ) -> None:
         self._transactions: Final = Transactions(engine)
-        self._clock: Final = clock or (None if is_postgresql(engine) else _process_clock)
+        self._clock: Final = clock_of(engine, clock)
         self._nudge: Final = nudge
         self._committed: Final = committed
 
     @contextmanager
     def __call__(self) -> Iterator[SQLUnit]:
         """Begin a unit of work that writes; unless it commits, it is rolled back."""
-        nudged: list[tuple[str, str, int]] = []
+        unit: SQLUnit | None = None
         try:
             with self._transactions.begin() as connection:
                 transaction = Transaction(connection, clock=self._clock, writes=True)
-                yield SQLUnit(transaction, nudge=self._nudge, nudged=nudged)
+                unit = SQLUnit(transaction, nudge=self._nudge)
+                yield unit
         finally:
-            if nudged and self._committed is not None:
-                self._committed(nudged)
+            if unit is not None and unit.nudged and self._committed is not None:
+                self._committed(unit.nudged)
 
     @contextmanager
     def reading(self) -> Iterator[SQLUnit]:
         """Begin one that only reads, and never waits for writers."""
         with self._transactions.reading() as connection:
-            transaction = Transaction(connection, clock=self._clock, writes=False)
-            yield SQLUnit(transaction, nudge=None, nudged=[])
+            yield SQLUnit(Transaction(connection, clock=self._clock, writes=False))
 
 
 class SQLUnit:
-    """Implements the port `UnitOfWork`."""
+    """Implements the port `UnitOfWork`. After its commit it can be read with, and no more."""
 
-    def __init__(
-        self, transaction: Transaction, *, nudge: Nudge | None, nudged: list[tuple[str, str, int]]
-    ) -> None:
+    def __init__(self, transaction: Transaction, *, nudge: Nudge | None = None) -> None:
         self._transaction: Final = transaction
         self._nudge: Final = nudge
-        self._nudged: Final = nudged
         self._nudges: Final = Nudges()
         self._points: Final[list[CrashPoint]] = []
+        self.nudged: Sequence[tuple[str, str, int]] = ()
+        """What a commit has nudged: kind, id and attempt."""
         self.users: Final = SQLUsers(transaction)
         self.mobile_ids: Final = SQLMobileIDs(transaction)
         self.certificates: Final = SQLCertificates(transaction, self._nudges)
@@ -165,10 +165,6 @@ class SQLUnit:
             for kind, row_id, attempt in nudges:
                 self._nudge(self._transaction.writable(), kind, row_id, attempt)
         self._transaction.commit()
-        self._nudged.extend(nudges)
+        self.nudged = nudges
         for point in self._points:
             crashpoint(point)
-
-
-def _process_clock() -> datetime:
-    return datetime.now(UTC)

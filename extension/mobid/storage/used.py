@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select
 
 from mobid.storage.tables import used_once
-from mobid.storage.upsert import insert_or
+from mobid.storage.upsert import insert_if_new
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,13 +30,8 @@ class SQLUsed:
         Kept is a digest: what comes from outside may be longer than an index can hold.
         """
         digest = hashlib.sha256(what.encode("utf-8", "surrogatepass")).digest()
-        connection = self._transaction.writable()
-        done = connection.execute(
-            insert_or(connection, used_once)
-            .values(digest=digest, until=until)
-            .on_conflict_do_nothing()
-        )
-        return done.rowcount == 1
+        row = {"digest": digest, "until": until}
+        return insert_if_new(self._transaction.writable(), used_once, row)
 
 
 def purge_used(connection: Connection, *, before: datetime, limit: int = 1000) -> int:

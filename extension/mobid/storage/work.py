@@ -30,7 +30,7 @@ def new_work(work: Work) -> dict[str, Any]:
 
 
 def changed_work(table: Table, work: Work, *, read: int) -> dict[str, Any]:
-    """Return the columns for the work of a row whose attempt was `read` in this unit.
+    """Return the columns for the work of a row that this unit knows at attempt `read`.
 
     Jobs move attempts on meanwhile, without locking the user. So an attempt that this unit did not
     raise is left alone, and one that it raised comes after whatever is stored: it is fresh, and
@@ -59,7 +59,7 @@ class Nudges:
         self._attempts: dict[tuple[str, str], int] = {}
 
     def saved(self, kind: str, row_id: str, work: Work, *, read: int, stored: int) -> None:
-        """Note a saved row: its work, the attempt that was read, and the one that is stored now."""
+        """Note a saved row: its work, the attempt it had in this unit before, and the stored one."""
         if not work.wanted:
             self._attempts.pop((kind, row_id), None)
         elif work.attempt > read:

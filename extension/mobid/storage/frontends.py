@@ -1,0 +1,73 @@
+"""The registered front ends, and the public keys that their assertions are checked with."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import insert, select, update
+
+from mobid.processes.errors import NotFound
+from mobid.storage.columns import is_storable
+from mobid.storage.tables import frontends
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Row
+
+    from mobid.storage.engine import Transactions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frontend:
+    """A user interface of somebody else, known by its key."""
+
+    name: str
+    public_jwk: Mapping[str, str] = field(repr=False)
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class Frontends:
+    """Reads and writes front ends, each call in a short transaction of its own."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions: Final = transactions
+
+    def add(self, frontend: Frontend) -> None:
+        """Store a new front end; raise `ConstraintBroken` for a name that is taken."""
+        with self._transactions.writing() as connection:
+            connection.execute(insert(frontends).values(asdict(frontend)))
+
+    def find(self, name: str) -> Frontend | None:
+        """Return a front end by its name, whatever became of it."""
+        if not is_storable(name):
+            return None
+        with self._transactions.reading() as connection:
+            row = connection.execute(select(frontends).where(frontends.c.name == name)).first()
+        return None if row is None else _frontend(row)
+
+    def all(self) -> Sequence[Frontend]:
+        """Return every front end, by name."""
+        with self._transactions.reading() as connection:
+            rows = connection.execute(select(frontends).order_by(frontends.c.name)).all()
+        return [_frontend(row) for row in rows]
+
+    def revoke(self, name: str, *, at: datetime) -> None:
+        """Believe a front end no more; the first time counts. Raise `NotFound`."""
+        if self.find(name) is None:
+            raise NotFound("front end", name)
+        change = update(frontends).where(frontends.c.name == name, frontends.c.revoked_at.is_(None))
+        with self._transactions.writing() as connection:
+            connection.execute(change.values(revoked_at=at))
+
+
+def _frontend(row: Row[Any]) -> Frontend:
+    return Frontend(
+        name=row.name,
+        public_jwk=row.public_jwk,
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+    )
