@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -158,7 +158,7 @@ class Attempts:
         return age is not None and age >= self._timing.patience
 
     def _delay(self, age: timedelta, error: Exception | None) -> timedelta:
-        if isinstance(error, RetryAfter):
+        if says_when(error):
             least, most = (one.total_seconds() for one in _RETRY_AFTER)
             return timedelta(seconds=min(max(least, error.retry_after), most))
         # Waiting as long again as the row has waited doubles the pause from try to try; the number
@@ -176,7 +176,13 @@ class _Here(threading.local):
 
 def is_expected(error: Exception) -> bool:
     """Return whether this error happens to a healthy system, so that it never makes a row dead."""
-    return isinstance(error, Unavailable | OutcomeUnknown | DatabaseUnavailable | RetryAfter)
+    known = isinstance(error, Unavailable | OutcomeUnknown | DatabaseUnavailable)
+    return known or says_when(error)
+
+
+def says_when(error: Exception | None) -> TypeGuard[RetryAfter]:
+    """Return whether this error knows when to come back; some carry the attribute without a number."""
+    return isinstance(error, RetryAfter) and isinstance(error.retry_after, int | float)
 
 
 def describe(error: Exception) -> str:

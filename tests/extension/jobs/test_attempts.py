@@ -24,7 +24,7 @@ THREE_TIMES = Timing(most_attempts=3, patience=timedelta(0))
 class NotYet(Exception):
     """An error that knows when to come back."""
 
-    def __init__(self, retry_after: float) -> None:
+    def __init__(self, retry_after: float | None) -> None:
         self.retry_after = retry_after
 
 
@@ -93,6 +93,14 @@ class TestTheNextAttempt:
         assert given <= waits(place, "c-1", now) <= given + 1
         due = place.jobs("delay_until_epoch_ms")["certificate:c-1:2"] / 1000
         assert due == pytest.approx(place.row("c-1").nudged_at.timestamp(), abs=1)
+
+    def test_follows_the_back_off_if_the_error_does_not_know(self, place: Place) -> None:
+        """An error that carries `retry_after` without a number is like any other."""
+        now = place.now()
+        effects = place.effects(THREE_TIMES, certificate=failing(place, NotYet(None)))
+        effects.committed([place.want("c-1"), place.want("c-2", work_attempt=3)])
+        assert 4 <= waits(place, "c-1", now) <= 7
+        assert place.row("c-2").work_dead
 
     @pytest.mark.parametrize(
         ("error", "text"),
