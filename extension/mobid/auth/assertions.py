@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from joserfc import jws
 from joserfc.errors import JoseError
+from joserfc.jws import JWSRegistry
 from joserfc.util import urlsafe_b64decode
 
 from mobid.auth.bearer import bearer_of
@@ -50,6 +51,12 @@ _LIMITS: Final = strict_json.Limits(size=4096, depth=2)
 _PARTS: Final = 3
 _MOST_TEXT: Final = 128
 _LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
+
+
+class _Algorithms(JWSRegistry):
+    """The older name EdDSA means Ed25519 here: keys of other curves are not registered (RFC 9864, 2.2)."""
+
+    algorithms = JWSRegistry.algorithms | {"EdDSA": JWSRegistry.algorithms["Ed25519"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +182,6 @@ def _check_signature(token: str, header: Mapping[str, object], front_end: Fronte
     if header.get("alg") not in allowed:
         raise Unauthenticated(f"front end {front_end.name}: alg is not {' or '.join(allowed)}")
     try:
-        jws.deserialize_compact(token, key, algorithms=list(allowed))
+        jws.deserialize_compact(token, key, registry=_Algorithms(algorithms=allowed))
     except (JoseError, ValueError) as error:
         raise Unauthenticated(f"front end {front_end.name}: {type(error).__name__}") from None
