@@ -61,6 +61,8 @@ mobile_ids: Final = Table(
     Column("locked_by_kind", Text),
     Column("locked_by_id", Text),
     Column("locked_for", Text),
+    # Deleted over SCIM: the profile lives on in its state, but SCIM shows it no more.
+    Column("deleted_at", Instant),
     one_of("state", ProfileState),
 )
 
@@ -97,7 +99,7 @@ certificates: Final = Table(
     Column("csr", LargeBinary, nullable=False),
     Column("key_hash", LargeBinary, nullable=False),
     Column("subject", LargeBinary, nullable=False),
-    Column("san", LargeBinary, nullable=False),
+    Column("san", Text, nullable=False),
     Column("not_before", Instant, nullable=False),
     Column("not_after", Instant, nullable=False),
     Column("profile_hash", Text, nullable=False),

@@ -137,6 +137,7 @@ def _profiles() -> None:
         sa.Column("locked_by_kind", sa.Text()),
         sa.Column("locked_by_id", sa.Text()),
         sa.Column("locked_for", sa.Text()),
+        sa.Column("deleted_at", sa.BigInteger()),
         sa.CheckConstraint(
             "state IN ('pending', 'active', 'inactive', 'locking', 'locked', 'expired', 'failed', "
             "'cancelled')",
@@ -176,7 +177,7 @@ def _profiles() -> None:
         sa.Column("csr", sa.LargeBinary(), nullable=False),
         sa.Column("key_hash", sa.LargeBinary(), nullable=False),
         sa.Column("subject", sa.LargeBinary(), nullable=False),
-        sa.Column("san", sa.LargeBinary(), nullable=False),
+        sa.Column("san", sa.Text(), nullable=False),
         sa.Column("not_before", sa.BigInteger(), nullable=False),
         sa.Column("not_after", sa.BigInteger(), nullable=False),
         sa.Column("profile_hash", sa.Text(), nullable=False),
@@ -269,7 +270,6 @@ def _processes() -> None:
         sa.Column("decided", sa.Text(), nullable=False),
         sa.Column("selected", sa.Text(), nullable=False),
         sa.Column("warnings", sa.Text(), nullable=False),
-        sa.Column("lock_reason", sa.Text()),
         sa.Column("error", sa.Text()),
         sa.Column("reference", sa.Text(), nullable=False),
         sa.Column("ended_at", sa.BigInteger()),

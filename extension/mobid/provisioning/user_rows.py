@@ -1,0 +1,123 @@
+"""A written User as a row: what certificates, mails and searches read of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mobid.domain.users import UserState
+from mobid.provisioning.reading import checked_key
+from mobid.provisioning.types import USER_EXTENSION
+from mobid.storage.scim_users import UserValue
+from mobid.storage.users import UserRow
+from mobid_scim.schemas.enterprise_user import ENTERPRISE_USER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from mobid_scim.resource import Resource
+
+_EMAILS: Final = "emails"
+_FROM_EXTENSIONS: Final = (
+    (ENTERPRISE_USER.id, "employeeNumber"),
+    (ENTERPRISE_USER.id, "department"),
+    (USER_EXTENSION.id, "principalName"),
+)
+SEARCHED: Final = {
+    f"{_EMAILS}.value": _EMAILS,
+    **{f"{urn}:{name}": name for urn, name in _FROM_EXTENSIONS},
+}
+"""Paths that are found through `values_of`, and under which name."""
+
+
+def row_of(
+    resource: Resource,
+    *,
+    user_id: str,
+    version: int,
+    state: UserState,
+    client: str,
+    created_at: datetime,
+    changed_at: datetime,
+) -> UserRow:
+    """Return the row of a user; `state` holds unless the client has written `active`."""
+    value = resource.get("active")
+    active = value if isinstance(value, bool) else None
+    if active is not None:
+        state = UserState.ACTIVE if active else UserState.INACTIVE
+    return UserRow(
+        id=user_id,
+        state=state,
+        user_name=_text(resource.get("userName")) or "",
+        user_name_key=_key("userName", resource.get("userName")) or "",
+        display_name=_display_name(resource),
+        display_name_key=_key("displayName", resource.get("displayName")),
+        family_name_key=_key("name.familyName", resource.get("name", sub="familyName")),
+        given_name_key=_key("name.givenName", resource.get("name", sub="givenName")),
+        email=_email(resource),
+        principal_name=_text(resource.get("principalName", extension=USER_EXTENSION.id)),
+        scim_active=active,
+        version=version,
+        created_at=created_at,
+        changed_at=changed_at,
+        client=client,
+        doc=resource.document(),
+    )
+
+
+def values_of(resource: Resource) -> list[UserValue]:
+    """Return what is found through values beside the row."""
+    return [*_email_values(resource), *_extension_values(resource)]
+
+
+def _email_values(resource: Resource) -> Iterator[UserValue]:
+    for position, item in enumerate(_emails(resource)):
+        if (key := _key(f"{_EMAILS}.value", item.get("value"))) is not None:
+            yield UserValue(
+                attr=_EMAILS,
+                position=position,
+                value=str(item["value"]),
+                key=key,
+                type=_key(f"{_EMAILS}.type", item.get("type")),
+                is_primary=item.get("primary") is True,
+            )
+
+
+def _extension_values(resource: Resource) -> Iterator[UserValue]:
+    for urn, name in _FROM_EXTENSIONS:
+        value = resource.get(name, extension=urn)
+        if (key := _key(name, value)) is not None:
+            yield UserValue(attr=name, value=str(value), key=key)
+
+
+def _display_name(resource: Resource) -> str:
+    """Return the name for certificates and greetings: the best that there is."""
+    parts = (resource.get("name", sub="givenName"), resource.get("name", sub="familyName"))
+    names = (
+        resource.get("displayName"),
+        resource.get("name", sub="formatted"),
+        " ".join(part for part in map(_text, parts) if part),
+        resource.get("userName"),
+    )
+    return next(name for name in map(_text, names) if name)
+
+
+def _email(resource: Resource) -> str | None:
+    """Return the primary address, or else the first."""
+    emails = sorted(_emails(resource), key=lambda item: item.get("primary") is not True)
+    return next((text for item in emails if (text := _text(item.get("value")))), None)
+
+
+def _emails(resource: Resource) -> list[dict[str, object]]:
+    items = resource.get(_EMAILS)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _text(value: object) -> str | None:
+    """Return what is not blank, without the spaces around it."""
+    return (value.strip() or None) if isinstance(value, str) else None
+
+
+def _key(place: str, value: object) -> str | None:
+    """Return the case-folded text, or raise InvalidValue."""
+    return checked_key(place, value.casefold()) if isinstance(value, str) else None
