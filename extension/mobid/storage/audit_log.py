@@ -112,7 +112,7 @@ class AuditLog:
         while True:
             with self._transactions.reading() as connection:
                 rows = connection.execute(query.where(condition)).all()
-            yield from (Sealed(row.seq, row.record, row.hash) for row in rows)
+            yield from (Sealed(row.seq, _octets(row.record), _octets(row.hash)) for row in rows)
             if len(rows) < self._batch:
                 return
             condition = audit_events.c.seq > rows[-1].seq
@@ -185,6 +185,11 @@ class AuditLog:
             )
         )
         return signed
+
+
+def _octets(value: bytes | str) -> bytes:
+    """Return what stands there as octets: on SQLite, whoever tampers may leave text in their place."""
+    return value.encode() if isinstance(value, str) else value
 
 
 def _head(connection: Connection) -> Head:

@@ -14,7 +14,7 @@ from mobid.storage.columns import is_storable
 from mobid.storage.tables import users
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Row, Select
@@ -80,6 +80,13 @@ class SQLUsers:
             if row is not None:
                 return _user(row)
         raise NotFound("user", user_id)
+
+
+    def there(self, limit: int) -> Sequence[User]:
+        """Return users who are not deleted, by name."""
+        query = select(*_SEEN).where(users.c.state != UserState.DELETED)
+        rows = self._transaction.all(query.order_by(users.c.user_name_key).limit(limit))
+        return [_user(row) for row in rows]
 
 
 def insert_user(connection: Connection, row: UserRow) -> None:

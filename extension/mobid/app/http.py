@@ -1,0 +1,98 @@
+"""The Flask application over one product: SCIM, hooks, device API, admin API, PKI and pages."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from flask import Flask
+from flask_babel import Babel, gettext
+
+from mobid import provisioning, web
+from mobid.api import admin, device, hooks, pki, registration
+from mobid.api.problems import Problems
+from mobid.app.errors import meaning_of
+from mobid.app.scim import authenticate_scim, scim_error_of
+from mobid.auth.sessions import cookie_settings
+from mobid.storage.tables.access import Audience
+from mobid_scim.http import blueprint as scim_blueprint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mobid.app.product import Product
+    from mobid.domain.users import User
+    from mobid.processes.views import Message
+
+SCIM_PREFIX: Final = "/scim/v2"
+LARGEST_BODY: Final = 1024 * 1024
+SAMPLE_USERS: Final = 30
+
+
+def create_app(product: Product) -> Flask:
+    """Return an application over a product. Nothing is global: two live in one process."""
+    settings = product.settings
+    app = Flask("mobid", static_folder=None, template_folder=None)
+    app.secret_key = product.keys.session.reveal()
+    app.config.update(cookie_settings(settings.public_url), MAX_CONTENT_LENGTH=LARGEST_BODY)
+    Babel(app)
+    problems = Problems(meaning_of)
+    registration.register(
+        app,
+        [
+            hooks.blueprint(
+                product.runner,
+                authenticate=lambda request: product.assertions.caller(request.headers),
+                problems=problems,
+                translate=translate,
+            ),
+            device.blueprint(
+                product.phones,
+                device.Nonces(product.keys.enrolment.reveal(), product.clock, product.units),
+                settings.public_url,
+            ),
+            admin.blueprint(
+                product.scripts,
+                authenticate=lambda request: product.tokens.caller(request.headers, Audience.ADMIN),
+            ),
+            pki.blueprint(product.publishers),
+        ],
+        problems=problems,
+        elsewhere=web.error_page,
+        version=version("mobid"),
+    )
+    app.register_blueprint(
+        scim_blueprint(
+            provisioning.service(
+                units=product.units,
+                transactions=product.transactions,
+                settlement=product.settlement,
+                base_url=settings.public_url + SCIM_PREFIX,
+            ),
+            authenticate=authenticate_scim(product.tokens),
+            authorize=provisioning.authorize,
+            translate=scim_error_of,
+            url_prefix=SCIM_PREFIX,
+        )
+    )
+    web.register(
+        app,
+        runner=product.runner,
+        units=product.units,
+        clock=product.clock,
+        meaning_of=meaning_of,
+        sign_in=partial(sample_users, product) if settings.demo else None,
+    )
+    return app
+
+
+def sample_users(product: Product) -> Sequence[User]:
+    """Return whom a demo signs in: everybody who is there, and not too many."""
+    with product.units.reading() as unit:
+        return unit.users.there(limit=SAMPLE_USERS)
+
+
+def translate(message: Message) -> str:
+    """Return a message in the language of the request."""
+    return gettext(message.key, **message.values)

@@ -1,0 +1,43 @@
+"""Where the product meets the SCIM engine: who calls, and what our errors are in SCIM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mobid.app.errors import meaning_of
+from mobid.auth.errors import AuthError
+from mobid.storage.tables.access import Audience
+from mobid_scim import errors as scim
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flask import Request
+
+    from mobid.auth.tokens import BearerTokens, TokenCaller
+
+BY_STATUS: Final[Mapping[int, type[scim.SCIMError]]] = {
+    400: scim.InvalidValue,
+    404: scim.NotFound,
+    409: scim.Conflict,
+    422: scim.InvalidValue,
+}
+
+
+def authenticate_scim(tokens: BearerTokens) -> Callable[[Request], TokenCaller]:
+    """Return the function that says which SCIM client calls; it raises `Unauthorized`."""
+
+    def authenticate(request: Request) -> TokenCaller:
+        try:
+            return tokens.caller(request.headers, Audience.SCIM)
+        except AuthError as error:
+            raise scim.Unauthorized(str(error)) from error
+
+    return authenticate
+
+
+def scim_error_of(error: Exception) -> scim.SCIMError | None:
+    """Return what an error of the product is in SCIM, by the one table; None for what nobody expects."""
+    meaning = meaning_of(error)
+    kind = None if meaning is None else BY_STATUS.get(meaning.status)
+    return None if meaning is None or kind is None else kind(meaning.detail)

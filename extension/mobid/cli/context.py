@@ -1,0 +1,120 @@
+"""What commands share: the home they work on, how they print, and how they fail."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import logging
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import rich_click as click
+import structlog
+from click.exceptions import Exit
+
+from mobid.app import Product, is_ready
+from mobid.auth.errors import AuthError
+from mobid.ca import CAError
+from mobid.config import ConfigError, is_home, load
+from mobid.domain.actors import Actor, ActorKind
+from mobid.domain.errors import DomainError
+from mobid.processes.authority import AuthorityError
+from mobid.processes.errors import ProcessError
+from mobid.storage import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mobid.config import Settings
+
+USAGE: Final = 2
+"""The exit code for what was asked for wrongly."""
+
+KNOWN_ERRORS: Final = (
+    AuthError,
+    AuthorityError,
+    CAError,
+    ConfigError,
+    DomainError,
+    ProcessError,
+    StorageError,
+)
+"""Errors whose message is written for the person at the keyboard."""
+
+
+output_option: Final = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How the answer is printed.",
+)
+
+
+def fail(message: str, *, exit_code: int = 1) -> NoReturn:
+    """End the command: say why on stderr, and what to do. Plain lines, so that nothing is cut."""
+    click.echo(f"Error: {message}", err=True)
+    raise Exit(exit_code)
+
+
+def emit(output: str, data: object, text: str) -> None:
+    """Print an answer, for people or for programs."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False) if output == "json" else text)
+
+
+def settings_of(context: click.Context) -> Settings:
+    """Return the settings of the home that the command works on; fail with every fault."""
+    home: Path = context.obj
+    if not is_home(home):
+        fail(
+            f'"{home}" is no home of mobid. Make one with: mobid --home {home} init',
+            exit_code=USAGE,
+        )
+    try:
+        return load(home, os.environ)
+    except ConfigError as error:
+        fail(str(error), exit_code=USAGE)
+
+
+@contextmanager
+def opened(context: click.Context) -> Iterator[Product]:
+    """Open the product for one command; what goes wrong is told in its own words."""
+    settings = settings_of(context)
+    with failures_told():
+        if not is_ready(settings):
+            fail("The database has not the schema of this version. Run: mobid migrate")
+        with Product(settings) as product:
+            yield product
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """Turn errors that are written for people into failures of the command."""
+    try:
+        yield
+    except KNOWN_ERRORS as error:
+        fail(str(error))
+
+
+def operator() -> Actor:
+    """Return who is at the keyboard, as the operating system knows them."""
+    return Actor(ActorKind.OPERATOR, f"cli:{getpass.getuser()}")
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Log one JSON object a line on stderr, so that stdout stays the command's own."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

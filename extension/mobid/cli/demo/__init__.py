@@ -1,0 +1,68 @@
+"""`mobid demo`: everything at once in a home that is thrown away, or the whole path in the terminal."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import rich_click as click
+
+from mobid.cli.context import USAGE, fail
+from mobid.cli.demo.server import serve_demo
+
+PHONE: Final = Path(__file__).parents[4] / "examples" / "phone" / "phone.py"
+"""Where the phone lies in a clone of the repository."""
+
+
+@click.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="0 takes a free one.",
+)
+@click.option(
+    "--home", type=click.Path(path_type=Path, file_okay=False), help="Keep everything here."
+)
+@click.option("--walk", is_flag=True, help="Walk the whole path in the terminal, then stop.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the walk leaves what it saw.",
+)
+@click.option(
+    "--phone",
+    type=click.Path(path_type=Path),
+    default=PHONE,
+    help="The program that plays the phone.",
+)
+def demo(port: int, home: Path | None, keep: Path | None, phone: Path, *, walk: bool) -> None:
+    """Start mobid with sample users and a CA of its own."""
+    if not walk and keep is not None:
+        fail("--keep says where the walk leaves what it saw; use it with --walk.", exit_code=USAGE)
+    with tempfile.TemporaryDirectory(prefix="mobid-demo-") as scratch:
+        place = home or Path(scratch, "home")
+        if walk:
+            sys.exit(run_walk(place, keep, phone))
+        serve_demo(place, port, kept=home is not None)
+
+
+def run_walk(home: Path, keep: Path | None, phone: Path) -> int:
+    """Walk the path; the parts that only the walk needs are imported here, and named if missing."""
+    if not phone.is_file():
+        fail(
+            f'There is no phone at "{phone}". Get examples/phone from the source of mobid, and name '
+            "its phone.py with --phone.",
+            exit_code=USAGE,
+        )
+    try:
+        from mobid.cli.demo.walk import walk  # noqa: PLC0415  # needs the extra "demo"
+    except ModuleNotFoundError as error:
+        fail(
+            f"The walk needs the extra \"demo\" ({error.name} is missing): pip install 'mobid[demo]'",
+            exit_code=USAGE,
+        )
+    return walk(home, keep, phone)

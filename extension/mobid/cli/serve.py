@@ -1,0 +1,126 @@
+"""`mobid serve` and `mobid worker`: the server, and the process that finishes what is left over."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import rich_click as click
+import structlog
+from waitress.server import create_server
+
+from mobid.app import create_app
+from mobid.cli.context import fail, log_to_stderr, opened
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from flask import Flask
+
+    from mobid.app import Product
+
+THREADS: Final = 8
+LOOK_EVERY: Final = 0.2
+LARGEST_BODY: Final = 2 * 1024 * 1024
+"""What is buffered at all; every surface has a smaller limit of its own, and says so."""
+
+_log: Final = structlog.get_logger(__name__)
+
+
+@click.command()
+@click.option(
+    "--jobs/--no-jobs", default=True, show_default=True, help="Also finish what is left over."
+)
+@click.pass_context
+def serve(context: click.Context, *, jobs: bool) -> None:
+    """Serve SCIM, hooks, device API and pages; with SQLite this is the only process."""
+    log_to_stderr()
+    with opened(context) as product, only_server(product):
+        if jobs:
+            product.start_worker()
+        serve_until_told(create_app(product), product)
+
+
+@click.command()
+@click.pass_context
+def worker(context: click.Context) -> None:
+    """Finish what is left over, beside servers that run with --no-jobs on PostgreSQL."""
+    log_to_stderr()
+    with opened(context) as product, only_server(product):
+        told = threading.Event()
+        with on_termination(told.set):
+            product.start_worker()
+            _log.info("worker_ready")
+            # A short wait, again and again: a signal that another thread gets must not be slept over.
+            while not told.wait(LOOK_EVERY):
+                pass
+
+
+def serve_until_told(
+    app: Flask,
+    product: Product,
+    *,
+    listener: socket.socket | None = None,
+    ready: Callable[[], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, on a socket that is bound already or as the settings say."""
+    settings = product.settings
+    where = (
+        {"sockets": [listener]}
+        if listener is not None
+        else {"host": settings.listen_host, "port": settings.listen_port}
+    )
+    server = create_server(
+        app, **where, threads=THREADS, max_request_body_size=LARGEST_BODY, ident=None
+    )
+    with on_termination(_raise_exit):
+        _log.info("server_ready", url=settings.public_url)
+        if ready is not None:
+            ready()
+        server.run()
+
+
+@contextmanager
+def only_server(product: Product) -> Iterator[None]:
+    """Hold the home for this process: SQLite has one server process, which runs the jobs inside."""
+    if product.engine.dialect.name != "sqlite":
+        yield
+        return
+    path = product.settings.home / "server.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fail(
+            f'Another server runs on "{product.settings.home}". SQLite takes one; '
+            "stop it, or move to PostgreSQL with the setting database_url."
+        )
+    else:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def on_termination(act: Callable[[], object]) -> Iterator[None]:
+    """Act on SIGTERM and SIGINT while the block runs."""
+
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        act()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _raise_exit() -> None:
+    raise SystemExit(0)

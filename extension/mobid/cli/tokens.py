@@ -1,0 +1,90 @@
+"""`mobid token`: bearer tokens of SCIM clients and administrators. A token is shown once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import rich_click as click
+
+from mobid.auth.tokens import DEFAULT_LIFE, SCOPES
+from mobid.cli.context import emit, failures_told, opened, operator, output_option
+
+if TYPE_CHECKING:
+    from mobid.storage.tables.access import Audience
+
+ALL_SCOPES: Final = sorted(scope for scopes in SCOPES.values() for scope in scopes)
+
+
+@click.group()
+def token() -> None:
+    """Bearer tokens of SCIM clients and administrators."""
+
+
+@token.command()
+@click.option("--client", required=True, help="Whose token it is; externalId is unique per client.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(ALL_SCOPES),
+    multiple=True,
+    required=True,
+    help="Repeat for more.",
+)
+@click.option(
+    "--days", type=int, default=DEFAULT_LIFE.days, show_default=True, help="How long it is good."
+)
+@output_option
+@click.pass_context
+def create(
+    context: click.Context, client: str, scopes: tuple[str, ...], days: int, output: str
+) -> None:
+    """Make a token and print it. It is shown this once; only its hash is kept."""
+    with opened(context) as product, failures_told():
+        made = product.tokens.create(
+            client, audience_of(scopes), scopes, life=timedelta(days=days), by=operator()
+        )
+    bearer = made.bearer.reveal()
+    data = {"id": made.id, "client": client, "scopes": sorted(scopes), "token": bearer}
+    emit(output, data | {"expires_at": made.expires_at.isoformat()}, bearer)
+
+
+@token.command("list")
+@output_option
+@click.pass_context
+def list_tokens(context: click.Context, output: str) -> None:
+    """List the tokens, without their secrets."""
+    with opened(context) as product:
+        known = product.tokens.all()
+    data = [
+        {
+            "id": one.id,
+            "client": one.client,
+            "scopes": sorted(one.scopes),
+            "expires_at": one.expires_at.isoformat(),
+            "revoked": one.revoked_at is not None,
+        }
+        for one in known
+    ]
+    lines = [
+        f"{one.id}  {one.client}  {' '.join(sorted(one.scopes))}  until {one.expires_at:%Y-%m-%d}"
+        f"{'  revoked' if one.revoked_at else ''}"
+        for one in known
+    ]
+    emit(output, data, "\n".join(lines) or "There is no token. Make one with: mobid token create")
+
+
+@token.command()
+@click.argument("token_id")
+@output_option
+@click.pass_context
+def revoke(context: click.Context, token_id: str, output: str) -> None:
+    """Revoke a token; it is refused from the next request on."""
+    with opened(context) as product, failures_told():
+        product.tokens.revoke(token_id, by=operator())
+    emit(output, {"id": token_id, "revoked": True}, f"Token {token_id} is revoked.")
+
+
+def audience_of(scopes: tuple[str, ...]) -> Audience:
+    """Return which audience the scopes are for; a token is for one."""
+    return next(audience for audience, known in SCOPES.items() if scopes[0] in known)

@@ -1,0 +1,9 @@
+from datetime import datetime
+
+from flask import Flask
+
+class Babel:
+    def __init__(self, app: Flask | None = ...) -> None: ...
+
+def gettext(string: str, **variables: object) -> str: ...
+def format_datetime(datetime: datetime, format: str) -> str: ...
