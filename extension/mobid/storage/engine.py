@@ -10,8 +10,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -25,19 +26,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
 
-_LOCK: Final = "mobid_write_lock"
+_QUEUE: Final = "mobid_writers"
 _WRITES: Final = "mobid_writes"
-_PATIENCE_SECONDS: Final = 30
-"""How long a writer waits for other writers before its caller is told to come back later."""
 _CONNECTIONS: Final = 20
-_POSTGRESQL_OPTIONS: Final = " ".join(
-    f"-c {setting}"
-    for setting in (
-        f"lock_timeout={_PATIENCE_SECONDS}s",
-        "idle_in_transaction_session_timeout=60s",
-        "timezone=UTC",
-    )
-)
+_PATIENCE: Final = timedelta(seconds=30)
+"""How long a writer waits for other writers before its caller is told to come back later."""
 
 Version = tuple[int, int, int]
 
@@ -60,10 +53,13 @@ def journal_for(version: Version) -> Journal:
     return Journal.TRUNCATE if faulty else Journal.WAL
 
 
-def open_engine(url: str, *, connections: int = _CONNECTIONS) -> Engine:
-    """Return an engine for `sqlite:////file` or `postgresql+psycopg://…`.
+def open_engine(
+    url: str, *, connections: int = _CONNECTIONS, patience: timedelta = _PATIENCE
+) -> Engine:
+    """Return an engine for `sqlite:////file` or `postgresql+psycopg://…`; nothing is connected yet.
 
-    Raise `UnsuitableDatabase` for anything else. Nothing is connected yet.
+    It has so many connections, and its writers wait so long for each other at most. Raise
+    `UnsuitableDatabase` for anything else.
     """
     try:
         address = make_url(url)
@@ -71,9 +67,9 @@ def open_engine(url: str, *, connections: int = _CONNECTIONS) -> Engine:
         raise UnsuitableDatabase("The address of the database cannot be read as a URL.") from None
     match address.get_backend_name():
         case "sqlite":
-            return _open_sqlite(address, connections)
+            return _open_sqlite(address, connections, patience)
         case "postgresql":
-            return _open_postgresql(address, connections)
+            return _open_postgresql(address, connections, patience)
         case other:
             raise UnsuitableDatabase(f"mobid runs on sqlite and postgresql, not on {other}.")
 
@@ -91,7 +87,9 @@ class Transactions:
     def begin(self) -> Iterator[Connection]:
         """Begin one that writes; unless the caller commits, it is rolled back."""
         with _queue(self._engine), _translated(), self._engine.connect() as connection:
-            yield connection.execution_options(**{_WRITES: True})
+            connection.execution_options(**{_WRITES: True}).begin()
+            with _left_clean(connection):
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -124,29 +122,55 @@ def _translated() -> Iterator[None]:
         raise meaning from error
 
 
+@contextmanager
+def _left_clean(connection: Connection) -> Iterator[None]:
+    """End what a failed COMMIT leaves open on SQLite; SQLAlchemy believes that it has ended."""
+    try:
+        yield
+    except BaseException:
+        raw = connection.connection.driver_connection
+        if isinstance(raw, sqlite3.Connection):
+            raw.rollback()
+        raise
+
+
+class _Writers:
+    """The writers of one process on SQLite, one after the other."""
+
+    def __init__(self, patience: timedelta) -> None:
+        self._lock: Final = threading.Lock()
+        self._patience: Final = patience.total_seconds()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn; raise `DatabaseUnavailable` when it does not come."""
+        if not self._lock.acquire(timeout=self._patience):
+            raise DatabaseUnavailable(f"another writer has not finished for {self._patience:g} s")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
 def _queue(engine: Engine) -> AbstractContextManager[None]:
     if is_postgresql(engine):
         return nullcontext()
-    lock = engine.get_execution_options().get(_LOCK)
-    if lock is None:
-        raise UnsuitableDatabase("This engine has no lock for writers; make it with open_engine.")
-    return _turn(cast("threading.Lock", lock))
+    writers = engine.get_execution_options().get(_QUEUE)
+    if not isinstance(writers, _Writers):
+        raise UnsuitableDatabase("This engine has no queue for writers; make it with open_engine.")
+    return writers.turn()
 
 
-@contextmanager
-def _turn(lock: threading.Lock) -> Iterator[None]:
-    if not lock.acquire(timeout=_PATIENCE_SECONDS):
-        raise DatabaseUnavailable(f"another writer has not finished for {_PATIENCE_SECONDS} s")
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _open_postgresql(address: URL, connections: int) -> Engine:
+def _open_postgresql(address: URL, connections: int, patience: timedelta) -> Engine:
+    settings = (
+        f"lock_timeout={_milliseconds(patience)}",
+        "idle_in_transaction_session_timeout=60s",
+        "timezone=UTC",
+    )
+    options = " ".join(f"-c {setting}" for setting in settings)
     return create_engine(
         address.set(drivername="postgresql+psycopg"),
-        connect_args={"options": _POSTGRESQL_OPTIONS, "application_name": "mobid"},
+        connect_args={"options": options, "application_name": "mobid"},
         pool_size=connections,
         max_overflow=0,
         pool_pre_ping=True,
@@ -155,7 +179,7 @@ def _open_postgresql(address: URL, connections: int) -> Engine:
     )
 
 
-def _open_sqlite(address: URL, connections: int) -> Engine:
+def _open_sqlite(address: URL, connections: int, patience: timedelta) -> Engine:
     if address.database in {None, "", ":memory:"}:
         raise UnsuitableDatabase(
             "mobid needs a database in a file, such as sqlite:////var/mobid.db."
@@ -165,17 +189,21 @@ def _open_sqlite(address: URL, connections: int) -> Engine:
         pool_size=connections,
         max_overflow=0,
         hide_parameters=True,
-        execution_options={_LOCK: threading.Lock()},
+        execution_options={_QUEUE: _Writers(patience)},
     )
-    event.listen(engine, "connect", _prepare_sqlite)
+
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        _prepare_sqlite(connection, patience)
+
+    event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, patience: timedelta) -> None:
     """Make a new connection durable and strict, and leave it to us when a transaction begins."""
     connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_SECONDS * 1000}")
+    connection.execute(f"PRAGMA busy_timeout = {_milliseconds(patience)}")
     connection.execute(f"PRAGMA journal_mode = {journal_for(sqlite3.sqlite_version_info)}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -184,3 +212,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _milliseconds(time: timedelta) -> int:
+    return time // timedelta(milliseconds=1)
