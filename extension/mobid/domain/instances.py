@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mobid.domain.actors import Actor
-    from mobid.domain.mobile_ids import LockReason
     from mobid.domain.options import Kind, Options
 
 
@@ -87,7 +86,6 @@ class Instance:
     """A digest of what was decided: the options, and the names of the certificates."""
     selected: tuple[Kind, ...] = ()
     warnings: tuple[str, ...] = ()
-    lock_reason: LockReason | None = None
     error: str | None = None
     reference: str = ""
     ended_at: datetime | None = None
@@ -97,6 +95,10 @@ class Instance:
     def running(self) -> bool:
         """Whether the run has not ended."""
         return self.state in RUNNING
+
+    def over(self, at: datetime) -> bool:
+        """Whether it still runs, although its time is over."""
+        return self.running and self.expires_at is not None and at >= self.expires_at
 
     def to(
         self, step: StepName, state: InstanceState, *, expires_at: datetime | None, at: datetime

@@ -8,7 +8,6 @@ from sqlalchemy import insert, select, update
 
 from mobid.domain.actors import Actor
 from mobid.domain.instances import Instance, ScriptVersion, StepName
-from mobid.domain.mobile_ids import LockReason
 from mobid.domain.options import Kind
 from mobid.processes.errors import NotFound, StaleStep
 from mobid.storage.columns import is_storable
@@ -117,7 +116,6 @@ def _instance(row: Row[Any]) -> Instance:
         decided=row.decided,
         selected=tuple(Kind(one) for one in row.selected),
         warnings=tuple(row.warnings),
-        lock_reason=LockReason(row.lock_reason) if row.lock_reason else None,
         error=row.error,
         reference=row.reference,
         ended_at=row.ended_at,
@@ -154,7 +152,6 @@ def _values(instance: Instance) -> dict[str, Any]:
         "decided": instance.decided,
         "selected": list(instance.selected),
         "warnings": list(instance.warnings),
-        "lock_reason": instance.lock_reason,
         "error": instance.error,
         "reference": instance.reference,
         "ended_at": instance.ended_at,

@@ -286,7 +286,6 @@ class TestInstances:
             decided="decided",
             selected=(Kind.SIGNATURE, Kind.ENCRYPTION),
             warnings=("VALIDITY_CLIPPED",),
-            lock_reason=LockReason.OTHER,
             error="CA_REJECTED",
             reference="REF-1",
             ended_at=MOMENT,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mobid.domain.instances import InstanceState, Process, StepName
 from mobid.domain.mobile_ids import LockReason, MobileID, ProfileState
+from mobid.processes.ending import fail_get
+from mobid.processes.errors import MobileIDSuspended
 from mobid.processes.get.moves import cancel, confirm_again
 from mobid.processes.locking import lock_profile
 from mobid.processes.steps import (
@@ -55,8 +57,14 @@ class HasActive:
         return {LOCK: self.lock, CANCEL: cancel}
 
     def lock(self, run: Run, answer: Answer) -> Changes | Stay:  # noqa: ARG002  # takes no input
-        """Lock the active mobile ID by a Lock of its own, and go straight on."""
+        """Lock the active mobile ID by a Lock of its own, and go straight on.
+
+        Locked or expired meanwhile, it is out of the way; suspended meanwhile, it is in the way.
+        """
         run.must_be_active_user()
+        if run.active is not None and run.active.state is ProfileState.INACTIVE:
+            by = run.instance.actor
+            return Changes(instance=fail_get(run.unit, run.instance, MobileIDSuspended.code, by=by))
         new: tuple[Instance, ...] = ()
         if run.active is not None and run.active.state is ProfileState.ACTIVE:
             if not run.unit.instances.running_locks(run.active.id):
@@ -82,5 +90,4 @@ class HasActive:
             script=None,
             created_at=run.now,
             step_seq=0,
-            lock_reason=LockReason.REPLACED,
         ).to(StepName.LOCKING, InstanceState.WAITING_CA, expires_at=None, at=run.now)

@@ -62,7 +62,6 @@ instances: Final = Table(
     Column("decided", Text, nullable=False),
     Column("selected", JSON, nullable=False),
     Column("warnings", JSON, nullable=False),
-    Column("lock_reason", Text),
     Column("error", Text),
     Column("reference", Text, nullable=False),
     Column("ended_at", Instant),
