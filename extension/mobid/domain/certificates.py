@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from mobid.domain.work import Work
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from mobid.domain.options import Kind
@@ -124,7 +125,7 @@ class Certificate:
             return self
         if wanted is Wanted.REVOKED:
             return replace(self, wanted=wanted, reason=reason, revoked_at=at).nudged(at)
-        return replace(self, wanted=wanted).nudged(at)
+        return replace(self, wanted=wanted, ca_state=self._word_to_count_on()).nudged(at)
 
     def sent(self, at: datetime) -> Certificate:
         """The order is about to leave; from now on its outcome may be unknown."""
@@ -140,6 +141,8 @@ class Certificate:
     def quarantine(self, *, der: bytes, serial: str | None, at: datetime) -> Certificate:
         """A certificate came back that is not what was ordered: nobody gets it, and it is revoked."""
         kept = replace(self, quarantined=True, der=der, serial=serial, ca_state=CAState.VALID)
+        if kept.wanted is Wanted.REVOKED:
+            return kept.nudged(at)
         return kept.want(Wanted.REVOKED, at=at, reason=RevocationReason.CESSATION_OF_OPERATION)
 
     def heard(self, ca_state: CAState, *, at: datetime) -> Certificate:
@@ -156,3 +159,16 @@ class Certificate:
         if self.settled:
             return replace(self, work=self.work.done())
         return replace(self, work=self.work.want(at))
+
+    def _word_to_count_on(self) -> CAState:
+        """The CA's word, unless a hold or a release that is taken back may be on its way there.
+
+        Then the CA is asked again: a hold that arrives after all must not go unnoticed.
+        """
+        on_its_way = self.ca_state in {CAState.VALID, CAState.HELD} and not self.settled
+        return CAState.UNKNOWN if on_its_way else self.ca_state
+
+
+def genuine(certificates: Iterable[Certificate]) -> list[Certificate]:
+    """Return those that a mobile ID is made of: without quarantined and duplicate ones."""
+    return [one for one in certificates if not one.quarantined]

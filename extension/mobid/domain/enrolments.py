@@ -86,7 +86,7 @@ class Enrolment:
     def renewed(
         self, *, number: int, token_hash: bytes, typed_code_hash: bytes, expires_at: datetime
     ) -> Enrolment:
-        """A new code: it burns the old one and whatever has claimed it."""
+        """A new code: it burns the old one and whatever has claimed it, and opens a burnt enrolment."""
         return replace(
             self,
             code_number=number,
@@ -99,6 +99,7 @@ class Enrolment:
             keys_at=None,
             bad_keys=0,
             approved=None,
+            closed=False,
         )
 
     def with_keys(

@@ -10,6 +10,7 @@ from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.errors import IllegalTransition, ProfileNotLockable
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
 
@@ -29,13 +30,16 @@ class ProfileState(StrEnum):
 LIVE: Final = frozenset({ProfileState.PENDING, ProfileState.ACTIVE, ProfileState.INACTIVE})
 """The states that hold a user's only slot; locking does not."""
 
+CAN_END: Final = frozenset({ProfileState.ACTIVE, ProfileState.INACTIVE})
+"""The states of what a phone has and a CA vouches for; only these are held, resumed, or expire."""
+
 LOCKABLE: Final = {
     ActorKind.USER: frozenset({ProfileState.ACTIVE}),
     ActorKind.OPERATOR: LIVE,
     ActorKind.SCIM_CLIENT: LIVE,
     ActorKind.DEVICE: LIVE,
-    ActorKind.CA: frozenset({ProfileState.ACTIVE, ProfileState.INACTIVE}),
-    ActorKind.SYSTEM: frozenset({ProfileState.ACTIVE, ProfileState.INACTIVE}),
+    ActorKind.CA: CAN_END,
+    ActorKind.SYSTEM: CAN_END,
 }
 """Which states may be locked by whom: a user's own Lock is for active ones."""
 
@@ -93,6 +97,14 @@ class MobileID:
         """Whether it holds its user's slot."""
         return self.state in LIVE
 
+    def past_end(self, at: datetime) -> bool:
+        """Whether its end is reached."""
+        return self.valid_to is not None and at >= self.valid_to
+
+    def can_expire(self, at: datetime) -> bool:
+        """Whether nothing but `expire` may happen to it any more."""
+        return self.state in CAN_END and self.past_end(at)
+
     def activate(self, *, device: Device, at: datetime) -> MobileID:
         """The phone confirmed with its new keys, and the caller has seen the user still active."""
         self._must_be({ProfileState.PENDING}, "confirm", "is for a pending one")
@@ -127,9 +139,7 @@ class MobileID:
 
     def hold(self, hold: Hold, *, at: datetime) -> MobileID:
         """Suspend it for one more reason; the same reason twice is one."""
-        self._must_be(
-            {ProfileState.ACTIVE, ProfileState.INACTIVE}, "hold", "is for an active or inactive one"
-        )
+        self._must_be(CAN_END, "hold", "is for an active or inactive one")
         return self._changed(at, state=ProfileState.INACTIVE, holds=self.holds | {hold})
 
     def lift(self, hold: Hold, *, at: datetime) -> MobileID:
@@ -158,12 +168,8 @@ class MobileID:
 
     def expire(self, *, at: datetime) -> MobileID:
         """Its end is reached."""
-        self._must_be(
-            {ProfileState.ACTIVE, ProfileState.INACTIVE},
-            "expiry",
-            "is for an active or inactive one",
-        )
-        if self.valid_to is None or at < self.valid_to:
+        self._must_be(CAN_END, "expiry", "is for an active or inactive one")
+        if not self.past_end(at):
             raise IllegalTransition(
                 "Mobile ID", self.id, state=self.state, event="expiry", right="is not due yet"
             )
@@ -176,14 +182,14 @@ class MobileID:
     def _changed(self, at: datetime, **fields: object) -> MobileID:
         return replace(self, changed_at=at, version=self.version + 1, **fields)  # type: ignore[arg-type]  # replace() checks the names at run time
 
-    def _must_be(self, states: set[ProfileState], event: str, right: str) -> None:
+    def _must_be(self, states: AbstractSet[ProfileState], event: str, right: str) -> None:
         if self.state not in states:
             raise IllegalTransition(
                 "Mobile ID", self.id, state=self.state, event=event, right=right
             )
 
     def _must_not_be_past_its_end(self, at: datetime, event: str) -> None:
-        if self.valid_to is not None and at >= self.valid_to:
+        if self.valid_to is not None and self.past_end(at):
             raise IllegalTransition(
                 "Mobile ID",
                 self.id,
@@ -195,4 +201,5 @@ class MobileID:
 
 def _either(states: frozenset[ProfileState]) -> str:
     *others, last = [state.value for state in ProfileState if state in states]
-    return f"a {', '.join(others)} or {last} one" if others else f"an {last} one"
+    names = f"{', '.join(others)} or {last}" if others else last
+    return f"{'an' if names[0] in 'aeiou' else 'a'} {names} one"

@@ -18,6 +18,7 @@ LEAST_VALIDITY: Final = timedelta(days=1)
 MOST_VALIDITY_YEARS: Final = 10
 
 _DURATION: Final = re.compile(r"P([1-9][0-9]{0,5})([YMD])")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Kind(StrEnum):
@@ -64,11 +65,15 @@ class Validity:
     text: str
 
     def __post_init__(self) -> None:
-        if _DURATION.fullmatch(self.text) is None:
-            try:
-                date.fromisoformat(self.text)
-            except ValueError:
-                raise InvalidValidity(self.text) from None
+        if _DURATION.fullmatch(self.text):
+            return
+        # `fromisoformat` alone would take week dates and dates without hyphens, too.
+        if _DATE.fullmatch(self.text) is None:
+            raise InvalidValidity(self.text)
+        try:
+            date.fromisoformat(self.text)
+        except ValueError:
+            raise InvalidValidity(self.text) from None
 
     @classmethod
     def years(cls, count: int) -> Self:
