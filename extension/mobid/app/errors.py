@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from werkzeug.exceptions import RequestEntityTooLarge
+
 from mobid.api import errors as api
 from mobid.auth import errors as auth
 from mobid.domain import errors as domain
@@ -58,6 +60,7 @@ TABLE: Final[Mapping[type[Exception], Row]] = {
     # What a request looks like
     MalformedJSON: Row(400, "MALFORMED_JSON", "invalidSyntax"),
     PayloadTooLarge: Row(413, "REQUEST_TOO_LARGE"),
+    RequestEntityTooLarge: Row(413, "REQUEST_TOO_LARGE", detail="The body is too large."),
     api.UnsupportedMediaType: Row(415),
     api.InvalidBody: Row(422, scim_type="invalidValue"),
     processes.InvalidInput: Row(422, scim_type="invalidValue"),
