@@ -99,6 +99,25 @@ class Transactions:
             connection.commit()
 
     @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """Begin one in which tables may be made anew; like `writing` otherwise.
+
+        SQLite changes most of a table by making it anew, and would then find that others refer to
+        what was dropped. So their references are checked at the end; raise `UnsuitableDatabase`.
+        """
+        with (
+            _queue(self._engine),
+            _translated(),
+            self._engine.connect() as connection,
+            _unchecked_references(connection),
+            _left_clean(connection),
+        ):
+            connection.execution_options(**{_WRITES: True}).begin()
+            yield connection
+            _check_references(connection)
+            connection.commit()
+
+    @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection to read with. On SQLite all its statements see one moment."""
         how = {"isolation_level": "AUTOCOMMIT"} if is_postgresql(self._engine) else {}
@@ -132,6 +151,30 @@ def _left_clean(connection: Connection) -> Iterator[None]:
         if isinstance(raw, sqlite3.Connection):
             raw.rollback()
         raise
+
+
+@contextmanager
+def _unchecked_references(connection: Connection) -> Iterator[None]:
+    """Have SQLite not look at references; it takes this order between transactions only."""
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, sqlite3.Connection):
+        yield
+        return
+    raw.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys = ON")
+
+
+def _check_references(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise UnsuitableDatabase(
+            f'A migration would leave rows of table "{broken[0]}" that refer to nothing.'
+        )
 
 
 class _Writers:

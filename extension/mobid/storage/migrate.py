@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from alembic import command
@@ -12,19 +11,18 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from mobid.storage.engine import Transactions, is_postgresql
-from mobid.storage.errors import UnsuitableDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
 _ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(7236839)")
 
 
 def migrate(engine: Engine) -> None:
     """Apply every migration that the database lacks, all in one transaction or none."""
-    with _alone(engine) as connection:
+    with Transactions(engine).migrating() as connection:
+        if is_postgresql(engine):
+            connection.execute(_ONE_AT_A_TIME)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -41,21 +39,3 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", "mobid.storage:migrations")
     return config
-
-
-@contextmanager
-def _alone(engine: Engine) -> Iterator[Connection]:
-    """Give a connection inside a transaction, while nobody else migrates."""
-    transactions = Transactions(engine)
-    if is_postgresql(engine):
-        with transactions.writing() as connection:
-            connection.execute(_ONE_AT_A_TIME)
-            yield connection
-        return
-    with transactions.writing() as connection:
-        yield connection
-        broken = connection.execute(text("PRAGMA foreign_key_check")).first()
-        if broken is not None:
-            raise UnsuitableDatabase(
-                f'A migration would leave rows of table "{broken[0]}" that refer to nothing.'
-            )

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from mobid.storage import Transactions, migrate, open_engine
+from mobid.storage import StorageError, Transactions, migrate, open_engine
 from mobid.storage.migrate import is_current
 from mobid.storage.tables import metadata
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
     from tests.conftest import Database
+    from tests.extension.storage.conftest import Make
+
+    from mobid.storage import SQLUnits
 
 SQLITE_CATALOG = "SELECT type, name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version'"
 POSTGRESQL_CATALOG = """
@@ -118,6 +122,41 @@ class TestAFreshDatabase:
             metadata.drop_all(connection)
             connection.execute(text("DROP TABLE alembic_version"))
         return database.engine
+
+
+class TestALaterMigration:
+    """What the next revisions may do."""
+
+    def test_can_make_a_table_anew_that_others_refer_to(
+        self, database: Database, units: SQLUnits, make: Make, user_id: str
+    ) -> None:
+        """The rows stay, and so do those that refer to them."""
+        profile = make.mobile_id(user_id)
+        with units() as unit:
+            unit.add(profile)
+            unit.commit()
+        with Transactions(database.engine).migrating() as connection:
+            operations = Operations(MigrationContext.configure(connection))
+            with operations.batch_alter_table("users", recreate="auto") as users:
+                users.alter_column("client", new_column_name="made_by")
+        with units() as unit:
+            assert unit.mobile_ids.get(profile.id) == profile
+            assert unit.users.get(user_id).active
+
+    def test_cannot_leave_references_to_nothing(
+        self, database: Database, units: SQLUnits, make: Make, user_id: str
+    ) -> None:
+        """All of it is undone, and references are checked again afterwards."""
+        profile = make.mobile_id(user_id)
+        with units() as unit:
+            unit.add(profile)
+            unit.commit()
+        with pytest.raises(StorageError), Transactions(database.engine).migrating() as connection:
+            connection.execute(text("DELETE FROM users"))
+        with units.reading() as unit:
+            assert unit.users.get(user_id).active
+        with pytest.raises(StorageError), Transactions(database.engine).writing() as connection:
+            connection.execute(text("DELETE FROM users"))
 
 
 @pytest.mark.parametrize("table", sorted(metadata.tables))
