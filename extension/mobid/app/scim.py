@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from mobid.app.errors import meaning_of
 from mobid.auth.errors import AuthError
@@ -16,11 +16,25 @@ if TYPE_CHECKING:
 
     from mobid.auth.tokens import BearerTokens, TokenCaller
 
+RETRY_AFTER_SECONDS: Final = 5
+
+
+class Unavailable(scim.SCIMError):
+    """Our side cannot do it now; the same request may work later."""
+
+    status: ClassVar[int] = 503
+
+    def headers(self) -> Mapping[str, str]:
+        """Say when to try again."""
+        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+
+
 BY_STATUS: Final[Mapping[int, type[scim.SCIMError]]] = {
     400: scim.InvalidValue,
     404: scim.NotFound,
     409: scim.Conflict,
     422: scim.InvalidValue,
+    503: Unavailable,
 }
 
 

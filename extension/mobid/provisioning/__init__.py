@@ -1,7 +1,6 @@
 """Users and mobile IDs over SCIM: the repositories behind the engine, on our storage."""
 
 from mobid.provisioning.access import Caller, authorize
-from mobid.provisioning.errors import translate
 from mobid.provisioning.service import service
 
-__all__ = ["Caller", "authorize", "service", "translate"]
+__all__ = ["Caller", "authorize", "service"]

@@ -12,8 +12,8 @@ from typing_extensions import override
 
 from mobid.domain.mobile_ids import LockReason, ProfileState
 from mobid.processes.locking import lock_profile
-from mobid.provisioning.errors import unique
-from mobid.provisioning.reading import Repository, checked_external_id
+from mobid.provisioning.keys import checked_external_id, unique
+from mobid.provisioning.reading import Repository
 from mobid.provisioning.types import MOBILE_ID, QUARANTINED
 from mobid.storage.scim_mobile_ids import bury, certificates_of, mobile_id_place, mobile_id_terms
 from mobid_scim.errors import Mutability, NotYetImplemented, PreconditionFailed

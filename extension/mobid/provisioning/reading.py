@@ -6,9 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mobid.storage.columns import is_storable
 from mobid.storage.scim import OPERATORS, condition
-from mobid_scim.errors import InvalidValue, NotFound
+from mobid_scim.errors import NotFound
 from mobid_scim.listing import Page
 from mobid_scim.path import quoted
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from mobid_scim.filter import Operator
     from mobid_scim.listing import Query
     from mobid_scim.projection import Projection
-    from mobid_scim.resource import Resource, StoredResource
+    from mobid_scim.resource import StoredResource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,16 +86,3 @@ class Repository(ABC):
         for row in self.place.find(connection, resource_id):
             return row
         raise NotFound(f"There is no {self.place.resource_type} {quoted(resource_id)}.")
-
-
-def checked_key(place: str, text: str) -> str:
-    """Return a text that an index can hold; raise InvalidValue for one that is too long."""
-    if not is_storable(text):
-        raise InvalidValue(f"{place} is searched by; at most 1,024 bytes of UTF-8 are kept.")
-    return text
-
-
-def checked_external_id(resource: Resource) -> str | None:
-    """Return the client's own identifier, or raise InvalidValue."""
-    own = resource.external_id
-    return None if own is None else checked_key("externalId", own)

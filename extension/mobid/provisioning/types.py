@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from mobid.domain.certificates import CAState, Wanted
@@ -22,22 +23,67 @@ from mobid_scim.schemas.user import USER
 
 QUARANTINED: Final = "quarantined"
 
+_OPERATIONS: Final = frozenset(
+    {Operation.READ, Operation.SEARCH, Operation.PATCH, Operation.DELETE}
+)
 
-def _shown(name: str, description: str, *, kind: Type = Type.STRING) -> Attribute:
-    return Attribute(name, description, type=kind, case_exact=True, mutability=Mutability.READ_ONLY)
+
+def _shown(name: str, what: str, *values: str, type: Type = Type.STRING) -> Attribute:  # noqa: A002  # as the RFC calls it
+    """Return an attribute that clients read; `values` are all that it can have."""
+    return read_only(Attribute(name, what, type=type, case_exact=True, canonical_values=values))
 
 
-def _state(name: str, description: str, *values: str) -> Attribute:
-    return Attribute(
-        name,
-        description,
-        case_exact=True,
-        mutability=Mutability.READ_ONLY,
-        canonical_values=values,
+def _complex(name: str, what: str, *subs: Attribute, several: bool = False) -> Attribute:
+    return read_only(
+        Attribute(name, what, type=Type.COMPLEX, multi_valued=several, sub_attributes=subs)
     )
 
 
-_STATE: Final = _state("state", "What became of the mobile ID.", *ProfileState)
+def _immutable(attribute: Attribute, *, required: bool = False) -> Attribute:
+    subs = tuple(_immutable(sub, required=sub.required) for sub in attribute.sub_attributes)
+    return replace(
+        attribute, mutability=Mutability.IMMUTABLE, required=required, sub_attributes=subs
+    )
+
+
+def _on_request(attribute: Attribute) -> Attribute:
+    return replace(attribute, returned=Returned.REQUEST)
+
+
+_STATE: Final = _shown("state", "What became of the mobile ID.", *ProfileState)
+_MOBILE_IDS: Final = _complex(
+    "mobileIds",
+    "The user's mobile IDs, the newest first; they do not change the user's version.",
+    _shown("value", "The id of the MobileID."),
+    reference("$ref", "MobileID", description="The URL of the MobileID."),
+    _shown("display", "The name of the mobile ID."),
+    _STATE,
+    several=True,
+)
+_USER: Final = _complex(
+    "user",
+    "Whose it is.",
+    Attribute("value", "The id of the User.", case_exact=True),
+    replace(reference("$ref", "User", description="The URL of the User."), required=True),
+)
+_DEVICE: Final = _complex(
+    "device",
+    "The phone, as it described itself.",
+    _shown("name", "Its name."),
+    _shown("platform", "Its operating system."),
+    _shown("model", "Its model."),
+)
+_CERTIFICATES: Final = _complex(
+    "certificates",
+    "The certificates of the mobile ID.",
+    _shown("type", "What it is for.", *Kind),
+    _shown("serial", "Its serial number, in hexadecimal; absent until it is issued."),
+    _shown("status", "What it is to be, or that it is not as ordered.", *Wanted, QUARANTINED),
+    _shown("caStatus", "What the CA last confirmed.", *CAState),
+    _shown("notAfter", "When it ends.", type=Type.DATE_TIME),
+    _on_request(_shown("value", "Its DER, unless it is in quarantine.", type=Type.BINARY)),
+    several=True,
+)
 
 USER_EXTENSION: Final = Schema(
     id="urn:mobid:scim:schemas:extension:mobileid:2.0:User",
@@ -45,65 +91,16 @@ USER_EXTENSION: Final = Schema(
     description="What mobile IDs need of a user, and those that the user has",
     attributes=(
         Attribute("principalName", "The UPN in certificates that sign in to Windows."),
-        read_only(
-            Attribute(
-                "mobileIds",
-                "The user's mobile IDs, the newest first; they do not change the user's version.",
-                type=Type.COMPLEX,
-                multi_valued=True,
-                returned=Returned.REQUEST,
-                sub_attributes=(
-                    _shown("value", "The id of the MobileID."),
-                    reference("$ref", "MobileID", description="The URL of the MobileID."),
-                    _shown("display", "The name of the mobile ID."),
-                    _STATE,
-                ),
-            )
-        ),
+        _on_request(_MOBILE_IDS),
     ),
 )
-
 USER_TYPE: Final = ResourceType(
     name="User",
     endpoint="/Users",
     schema=USER.without("password", "groups"),
     description="People, who can have mobile IDs",
     extensions=(Extension(ENTERPRISE_USER), Extension(USER_EXTENSION)),
-    operations=frozenset(
-        {
-            Operation.CREATE,
-            Operation.READ,
-            Operation.SEARCH,
-            Operation.PATCH,
-            Operation.DELETE,
-        }
-    ),
-)
-
-_CERTIFICATES: Final = Attribute(
-    "certificates",
-    "The certificates of the mobile ID.",
-    type=Type.COMPLEX,
-    multi_valued=True,
-    sub_attributes=(
-        _state("type", "What it is for.", *Kind),
-        _shown("serial", "Its serial number, in hexadecimal; absent until it is issued."),
-        _state(
-            "status",
-            "What it is to be; quarantined if it is not what we asked for.",
-            *Wanted,
-            QUARANTINED,
-        ),
-        _state("caStatus", "What the CA last confirmed.", *CAState),
-        _shown("notAfter", "When it ends.", kind=Type.DATE_TIME),
-        Attribute(
-            "value",
-            "The certificate, as DER; never one in quarantine.",
-            type=Type.BINARY,
-            case_exact=True,
-            returned=Returned.REQUEST,
-        ),
-    ),
+    operations=_OPERATIONS | {Operation.CREATE},
 )
 
 MOBILE_ID: Final = Schema(
@@ -111,30 +108,7 @@ MOBILE_ID: Final = Schema(
     name="MobileID",
     description="A profile on a phone, with certificates in it",
     attributes=(
-        Attribute(
-            "user",
-            "Whose it is.",
-            type=Type.COMPLEX,
-            required=True,
-            mutability=Mutability.IMMUTABLE,
-            sub_attributes=(
-                Attribute(
-                    "value",
-                    "The id of the User.",
-                    case_exact=True,
-                    mutability=Mutability.IMMUTABLE,
-                ),
-                Attribute(
-                    "$ref",
-                    "The URL of the User.",
-                    type=Type.REFERENCE,
-                    required=True,
-                    case_exact=True,
-                    mutability=Mutability.IMMUTABLE,
-                    reference_types=("User",),
-                ),
-            ),
-        ),
+        _immutable(_USER, required=True),
         Attribute(
             "active",
             "Whether it can be used. A change from true to false locks it, for good.",
@@ -144,28 +118,16 @@ MOBILE_ID: Final = Schema(
         _shown("profileName", "Its name."),
         _shown("serverName", "The name of this server on the phone."),
         _shown("userId", "What the user is called on the phone."),
-        _shown("validFrom", "When it begins.", kind=Type.DATE_TIME),
-        _shown("validTo", "When it ends.", kind=Type.DATE_TIME),
-        read_only(
-            Attribute(
-                "device",
-                "The phone, as it described itself.",
-                type=Type.COMPLEX,
-                sub_attributes=(
-                    _shown("name", "Its name."),
-                    _shown("platform", "Its operating system."),
-                    _shown("model", "Its model."),
-                ),
-            )
-        ),
-        read_only(_CERTIFICATES),
+        _shown("validFrom", "When it begins.", type=Type.DATE_TIME),
+        _shown("validTo", "When it ends.", type=Type.DATE_TIME),
+        _DEVICE,
+        _CERTIFICATES,
     ),
 )
-
 MOBILE_ID_TYPE: Final = ResourceType(
     name="MobileID",
     endpoint="/MobileIDs",
     schema=MOBILE_ID,
     description="Mobile IDs of users",
-    operations=frozenset({Operation.READ, Operation.SEARCH, Operation.PATCH, Operation.DELETE}),
+    operations=_OPERATIONS,
 )

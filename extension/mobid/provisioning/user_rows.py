@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from mobid.domain.users import UserState
-from mobid.provisioning.reading import checked_key
+from mobid.provisioning.keys import checked_key
 from mobid.provisioning.types import USER_EXTENSION
 from mobid.storage.scim_users import UserValue
 from mobid.storage.users import UserRow
@@ -30,39 +32,41 @@ SEARCHED: Final = {
 """Paths that are found through `values_of`, and under which name."""
 
 
-def row_of(
-    resource: Resource,
-    *,
-    user_id: str,
-    version: int,
-    state: UserState,
-    client: str,
-    created_at: datetime,
-    changed_at: datetime,
-) -> UserRow:
-    """Return the row of a user; `state` holds unless the client has written `active`."""
-    value = resource.get("active")
-    active = value if isinstance(value, bool) else None
+def new_row(resource: Resource, client: str, at: datetime) -> UserRow:
+    """Return the row of a new user, who is active unless the client says otherwise."""
+    return UserRow(
+        id=str(uuid.uuid4()),
+        client=client,
+        created_at=at,
+        changed_at=at,
+        **_columns(resource, UserState.ACTIVE),
+    )
+
+
+def changed_row(before: UserRow, resource: Resource, at: datetime) -> UserRow:
+    """Return the next version of a row."""
+    columns = _columns(resource, before.state)
+    return replace(before, version=before.version + 1, changed_at=at, **columns)
+
+
+def _columns(resource: Resource, state: UserState) -> dict[str, Any]:
+    """Return what the client decides; the state holds unless it has written `active`."""
+    active = resource.get("active")
     if active is not None:
         state = UserState.ACTIVE if active else UserState.INACTIVE
-    return UserRow(
-        id=user_id,
-        state=state,
-        user_name=_text(resource.get("userName")) or "",
-        user_name_key=_key("userName", resource.get("userName")) or "",
-        display_name=_display_name(resource),
-        display_name_key=_key("displayName", resource.get("displayName")),
-        family_name_key=_key("name.familyName", resource.get("name", sub="familyName")),
-        given_name_key=_key("name.givenName", resource.get("name", sub="givenName")),
-        email=_email(resource),
-        principal_name=_text(resource.get("principalName", extension=USER_EXTENSION.id)),
-        scim_active=active,
-        version=version,
-        created_at=created_at,
-        changed_at=changed_at,
-        client=client,
-        doc=resource.document(),
-    )
+    return {
+        "state": state,
+        "user_name": resource.get("userName"),
+        "user_name_key": _key("userName", resource.get("userName")),
+        "display_name": _display_name(resource),
+        "display_name_key": _key("displayName", resource.get("displayName")),
+        "family_name_key": _key("name.familyName", resource.get("name", sub="familyName")),
+        "given_name_key": _key("name.givenName", resource.get("name", sub="givenName")),
+        "email": _email(resource),
+        "principal_name": _text(resource.get("principalName", extension=USER_EXTENSION.id)),
+        "scim_active": active,
+        "doc": resource.document(),
+    }
 
 
 def values_of(resource: Resource) -> list[UserValue]:
@@ -77,7 +81,7 @@ def _email_values(resource: Resource) -> Iterator[UserValue]:
                 attr=_EMAILS,
                 position=position,
                 value=str(item["value"]),
-                key=key,
+                value_key=key,
                 type=_key(f"{_EMAILS}.type", item.get("type")),
                 is_primary=item.get("primary") is True,
             )
@@ -87,7 +91,7 @@ def _extension_values(resource: Resource) -> Iterator[UserValue]:
     for urn, name in _FROM_EXTENSIONS:
         value = resource.get(name, extension=urn)
         if (key := _key(name, value)) is not None:
-            yield UserValue(attr=name, value=str(value), key=key)
+            yield UserValue(attr=name, value=str(value), value_key=key)
 
 
 def _display_name(resource: Resource) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,10 @@ from typing_extensions import override
 
 from mobid.domain.users import UserState
 from mobid.processes.cascades import user_deactivated, user_deleted, user_reactivated
-from mobid.provisioning.errors import unique
-from mobid.provisioning.reading import Repository, checked_external_id
+from mobid.provisioning.keys import checked_external_id, unique
+from mobid.provisioning.reading import Repository
 from mobid.provisioning.types import USER_EXTENSION
-from mobid.provisioning.user_rows import SEARCHED, row_of, values_of
+from mobid.provisioning.user_rows import SEARCHED, changed_row, new_row, values_of
 from mobid.storage.scim_users import keep_values, mobile_ids_of, user_place, user_row, user_terms
 from mobid.storage.users import insert_user, update_user
 from mobid_scim.errors import PreconditionFailed
@@ -72,15 +71,7 @@ class Users(Repository):
     def create(self, resource: Resource, *, projection: Projection) -> StoredResource:
         """Store a new user, who is active unless the client says otherwise."""
         with unique(resource), self.parts.units() as unit:
-            row = row_of(
-                resource,
-                user_id=str(uuid.uuid4()),
-                version=1,
-                state=UserState.ACTIVE,
-                client=self.caller.client,
-                created_at=unit.now,
-                changed_at=unit.now,
-            )
+            row = new_row(resource, self.caller.client, unit.now)
             insert_user(unit.connection, row)
             return self._finished(unit, "user.create", row, resource, projection)
 
@@ -90,15 +81,7 @@ class Users(Repository):
         """Store a changed user; suspend or release the mobile ID if `active` has moved."""
         with unique(change.after), self.parts.units() as unit:
             before = self._locked(unit, change.id)
-            row = row_of(
-                change.after,
-                user_id=before.id,
-                version=before.version + 1,
-                state=before.state,
-                client=before.client,
-                created_at=before.created_at,
-                changed_at=unit.now,
-            )
+            row = changed_row(before, change.after, unit.now)
             _write(unit, row, expected_version)
             if row.state is not before.state:
                 self._follow(unit, row)

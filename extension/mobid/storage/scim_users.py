@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, insert, literal_column, select
@@ -25,11 +25,11 @@ _COLUMNS: Final = frozenset(field.name for field in fields(UserRow))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserValue:
-    """One value that is kept beside its user's row, to be found by; `key` is case-folded."""
+    """One value that is kept beside its user's row, to be found by; the key is case-folded."""
 
     attr: str
     value: str
-    key: str
+    value_key: str
     position: int = 0
     type: str | None = None
     is_primary: bool = False
@@ -68,13 +68,8 @@ def keep_values(connection: Connection, user_id: str, values: Sequence[UserValue
     rows = [
         {
             "user_id": user_id,
-            "attr": one.attr,
-            "position": one.position,
-            "type": one.type,
-            "value": one.value,
-            "value_key": one.key,
-            "value_key_reversed": one.key[::-1],
-            "is_primary": one.is_primary,
+            "value_key_reversed": one.value_key[::-1],
+            **asdict(one),
         }
         for one in values
     ]

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from mobid.app.scim import scim_error_of
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.certificates import CAState, Certificate, Wanted
 from mobid.domain.enrolments import Enrolment
@@ -18,7 +19,7 @@ from mobid.domain.instances import Instance, InstanceState, Process, StepName
 from mobid.domain.mobile_ids import Device, Hold, MobileID, ProfileState
 from mobid.domain.options import Kind, Options
 from mobid.processes.settlement import Settlement
-from mobid.provisioning import authorize, service, translate
+from mobid.provisioning import authorize, service
 from mobid.storage import Transactions
 from mobid.storage.tables import audit_events
 from mobid_scim.errors import Unauthorized
@@ -246,7 +247,7 @@ def provider(database: Database, units: SQLUnits) -> Provider:
     )
     app = Flask("scim")
     app.register_blueprint(
-        blueprint(product, authenticate=authenticate, authorize=authorize, translate=translate)
+        blueprint(product, authenticate=authenticate, authorize=authorize, translate=scim_error_of)
     )
     return Provider(app, units, database)
 

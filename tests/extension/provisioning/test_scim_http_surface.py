@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scim2_client.engines.wsgi import WSGISCIMClient
 
+from mobid.app.scim import scim_error_of
 from mobid.domain.errors import IllegalTransition
 from mobid.domain.mobile_ids import ProfileState
 from mobid.processes.errors import NotFound, VersionConflict
-from mobid.provisioning import translate
-from mobid.storage import ConstraintBroken, DatabaseUnavailable, Unstorable
+from mobid.storage import DatabaseUnavailable, Unstorable
 
 if TYPE_CHECKING:
     from tests.extension.provisioning.conftest import SCIM, Provider
@@ -156,21 +156,24 @@ class TestErrorsOfTheProduct:
             (NotFound("user", "u-1"), 404),
             (VersionConflict("It has changed."), 409),
             (IllegalTransition("Mobile ID", "m", state="locked", event="x", right="y"), 409),
-            (ConstraintBroken("ux_mobile_ids_live"), 409),
             (Unstorable("U+0000"), 400),
-            (DatabaseUnavailable("busy"), 503),
         ],
     )
     def test_are_translated_with_their_words(self, error: Exception, status: int) -> None:
         """The message is the product's own."""
-        meaning = translate(error)
+        meaning = scim_error_of(error)
         assert meaning is not None
         assert (meaning.status, meaning.detail) == (status, str(error))
-        assert (status == 503) == ("Retry-After" in meaning.headers())
+
+    def test_say_when_to_try_again(self) -> None:
+        """A database that is too busy is no fault of the client."""
+        meaning = scim_error_of(DatabaseUnavailable("busy"))
+        assert meaning is not None
+        assert (meaning.status, meaning.headers()) == (503, {"Retry-After": "5"})
 
     def test_others_are_not(self) -> None:
         """They are 500 without details, and a log entry with them."""
-        assert translate(KeyError("x")) is None
+        assert scim_error_of(KeyError("x")) is None
 
 
 class TestAnIndependentClient:

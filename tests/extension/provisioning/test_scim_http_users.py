@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,11 @@ import pytest
 from sqlalchemy import event
 
 from mobid.domain.users import UserState
+from mobid.provisioning.types import USER_TYPE
 from mobid.storage import Transactions
+from mobid_scim.filter import parse
+from mobid_scim.match import matches
+from mobid_scim.resource import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,7 +196,7 @@ class TestUniqueness:
         assert answer.status_code == 409
         assert answer.json is not None
         assert answer.json["scimType"] == "uniqueness"
-        assert 'has the userName "STRASSE" already' in answer.json["detail"]
+        assert 'has the userName "STRASSE"; send another' in answer.json["detail"]
 
     def test_of_user_names_holds_for_changes(self, hr: SCIM) -> None:
         """A PATCH meets it, too, and leaves everything as it was."""
@@ -208,7 +213,7 @@ class TestUniqueness:
         answer = hr.put(f"/Users/{other['id']}", "externalId", "7")
         assert answer.status_code == 409
         assert answer.json is not None
-        assert 'has the externalId "7" already' in answer.json["detail"]
+        assert 'has the externalId "7"; send another' in answer.json["detail"]
         assert idm.put(f"/Users/{other['id']}", "externalId", "7").status_code == 200
         assert "externalId" not in hr("GET", f"/Users/{other['id']}").json  # type: ignore[operator]  # JSON, or the test fails
         assert hr.found('externalId eq "7"') == [made["id"]]
@@ -335,6 +340,28 @@ class TestFinding:
         assert answer.json["scimType"] == "invalidFilter"
         with pytest.raises(ValueError, match=says):
             raise ValueError(answer.json["detail"])
+
+    @pytest.mark.parametrize(
+        "path", ["userName", "displayName", "name.familyName", "name.givenName", "emails"]
+    )
+    def test_means_what_the_engine_says(self, hr: SCIM, path: str) -> None:
+        """Our SQL and the engine's own reference find the same, however letters fold."""
+        users = [
+            hr.create(
+                f"user {word}",
+                displayName=word,
+                name={"familyName": word, "givenName": word.swapcase()},
+                emails=[{"value": f"{word}@example.org"}, {"value": word.upper()}],
+            )
+            for word in ("Straße", "STRASSE ", "\u0130stanbul", "\ufb01n", "\u2126", "_", "%")
+        ]
+        resources = [Resource(USER_TYPE, user) for user in users]
+        for word in ("strasse", "STRASSE ", "i\u0307STANBUL", "FIN", "\u03c9", "_", "%", "x"):
+            for literal in (word, f"user {word}", f"{word}@EXAMPLE.org"):
+                text = f"{path} eq {json.dumps(literal)}"
+                tree = parse(text, USER_TYPE)
+                meant = {one.values["id"] for one in resources if matches(tree, one)}
+                assert set(hr.found(text)) == meant, text
 
     def test_pages_cover_everybody_once(self, hr: SCIM) -> None:
         """In a stable order, with the total on every page, the empty ones too."""
