@@ -185,7 +185,9 @@ class TestBodies:
         """Return the headers of somebody who may call an address."""
         return lambda path: admin_headers if path.startswith("/admin") else front_end.headers(anne)
 
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
     @given(path=st.sampled_from(PATHS), body=JSON)
     def test_no_json_breaks_anything(
         self, client: FlaskClient, known: Any, path: str, body: object
@@ -198,7 +200,9 @@ class TestBodies:
         if answer.status_code >= 400:
             problem(answer, answer.status_code, answer.get_json()["code"])
 
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
     @given(action=st.sampled_from(["next", "renew", "cancel", "lock"]), answer=JSON)
     def test_no_input_breaks_a_step(
         self, client: FlaskClient, front_end: Any, anne: str, action: str, answer: object
@@ -214,7 +218,9 @@ class TestBodies:
         )
         assert done.status_code in {200, 400, 409, 422}
 
-    @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
     @given(name=st.text(min_size=1, max_size=40))
     def test_no_address_breaks_anything(
         self, client: FlaskClient, front_end: Any, anne: str, name: str

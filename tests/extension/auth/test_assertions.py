@@ -246,7 +246,9 @@ class TestHostileText:
         """Nested too deep, said twice, cut in half."""
         assert refusal(assertions, token)
 
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
     @given(header=JSON, claims=JSON, signature=st.text("AZaz09-_", max_size=90))
     def test_any_json(
         self, assertions: Assertions, header: object, claims: object, signature: str
@@ -254,7 +256,9 @@ class TestHostileText:
         """Refused, never an error of ours."""
         assert refusal(assertions, f"{part(header)}.{part(claims)}.{signature}")
 
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
     @given(
         name=st.sampled_from(["iss", "sub", "aud", "iat", "exp", "jti", "auth_time", "more"]),
         value=JSON,
