@@ -1,7 +1,7 @@
 """The audit log in the database: events beside what they record, sealed into a chain a little later.
 
-No row is hot: writers only append. One sealer at a time gives the committed events their numbers,
-behind the oldest transaction that is still open, so that no number is ever missing or given twice.
+No row is hot: writers only append. One sealer at a time gives numbers to what is committed, so that
+no number is ever missing or given twice; what commits later is numbered later.
 """
 
 from __future__ import annotations
@@ -10,14 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
-    BigInteger,
-    Text,
     bindparam,
-    cast,
     exists,
     func,
     insert,
-    literal,
     select,
     true,
     update,
@@ -68,7 +64,6 @@ def append(connection: Connection, event: AuditEvent) -> None:
     """Write an event in the transaction of what it records."""
     connection.execute(
         insert(audit_events).values(
-            transaction_id=_this_transaction(connection),
             at=event.at,
             actor=str(event.actor),
             action=event.action,
@@ -147,7 +142,7 @@ class AuditLog:
         """Give the next numbers to committed events; return the new head, and how many there were."""
         rows = connection.execute(
             select(audit_events.c.id, audit_events.c.record)
-            .where(audit_events.c.seq.is_(None), _is_behind_open_ones(connection))
+            .where(audit_events.c.seq.is_(None))
             .order_by(audit_events.c.id)
             .limit(self._batch)
         ).all()
@@ -220,20 +215,3 @@ def _is_only_sealer(connection: Connection) -> bool:
         return True
     alone = select(func.pg_try_advisory_xact_lock(_ONE_SEALER))
     return bool(connection.execute(alone).scalar_one())
-
-
-def _is_behind_open_ones(connection: Connection) -> ColumnElement[bool]:
-    """Return the condition that no open transaction is as old: what is to come is numbered later.
-
-    On SQLite there is no other open transaction that writes.
-    """
-    if connection.dialect.name != "postgresql":
-        return true()
-    oldest_open = func.pg_snapshot_xmin(func.pg_current_snapshot())
-    return audit_events.c.transaction_id < cast(cast(oldest_open, Text), BigInteger)
-
-
-def _this_transaction(connection: Connection) -> ColumnElement[int]:
-    if connection.dialect.name != "postgresql":
-        return literal(0, BigInteger)
-    return cast(cast(func.pg_current_xact_id(), Text), BigInteger)

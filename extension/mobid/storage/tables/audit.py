@@ -24,8 +24,6 @@ audit_events: Final = Table(
     Column(
         "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     ),
-    # The transaction that wrote the row on PostgreSQL, by which the sealer knows what is committed.
-    Column("transaction_id", Number, nullable=False),
     # What can be searched for; what counts is the record, which the chain covers.
     Column("at", Instant, nullable=False),
     Column("actor", Key, nullable=False),

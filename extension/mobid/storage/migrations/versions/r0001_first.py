@@ -501,7 +501,6 @@ def _audit() -> None:
             autoincrement=True,
             nullable=False,
         ),
-        sa.Column("transaction_id", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("actor", KEY, nullable=False),
         sa.Column("action", KEY, nullable=False),
