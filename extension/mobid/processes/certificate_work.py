@@ -7,9 +7,6 @@ a lost answer the CA is asked with `find` before anything is sent again.
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -18,13 +15,12 @@ from cryptography import x509
 
 from mobid.crashpoints import CrashPoint, crashpoint
 from mobid.domain.actors import SYSTEM, Actor, ActorKind
-from mobid.domain.certificates import CAState, Certificate, RevocationReason, Wanted
+from mobid.domain.certificates import GONE, CAState, Certificate, RevocationReason, Wanted
 from mobid.domain.mobile_ids import LockReason, ProfileState
-from mobid.domain.work import Work
 from mobid.processes.authority import Holds, Issued, Order, Pending, Reason, Rejected, Status
 from mobid.processes.ending import fail_get
 from mobid.processes.locking import lock_profile
-from mobid.processes.naming import san_of_text
+from mobid.processes.orders import duplicate_of, is_stored, order_of, serial_of
 from mobid.processes.verification import WrongCertificate, verify
 
 if TYPE_CHECKING:
@@ -50,13 +46,18 @@ HEARD: Final = {
     Status.UNKNOWN: CAState.UNKNOWN,
 }
 
+ASK_AGAIN: Final = 30.0
+"""After how many seconds a CA is asked again that has not yet done what it accepted."""
+LONGEST_CALL: Final = timedelta(seconds=60)
+"""After this time no other thread can still be placing an order; see `Times.attempt_lost`."""
+
 _log: Final = structlog.get_logger(__name__)
 
 
 class NotYet(Exception):
-    """The CA has not said what we wait for; ask again, after `retry_after` seconds if they are given."""
+    """The CA has not said what we wait for; ask again after `retry_after` seconds."""
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float = ASK_AGAIN) -> None:
         self.retry_after = retry_after
         super().__init__(message)
 
@@ -65,16 +66,21 @@ class CertificateWork:
     """Does the work that a certificate row wants. Every call is safe to repeat."""
 
     def __init__(
-        self, units: Units, authorities: AuthorityDirectory, settlement: Settlement
+        self,
+        units: Units,
+        authorities: AuthorityDirectory,
+        settlement: Settlement,
+        *,
+        longest_call: timedelta = LONGEST_CALL,
     ) -> None:
         self._units = units
         self._authorities = authorities
         self._settlement = settlement
+        self._longest_call = longest_call
 
     def __call__(self, certificate_id: str) -> None:
         """Do the next thing for one certificate; raise what the CA raises, to be tried again."""
-        with self._units.reading() as unit:
-            certificate = unit.certificates.get(certificate_id)
+        certificate = self._read(certificate_id)
         if certificate.settled:
             return
         authority = self._authorities[certificate.ca]
@@ -86,66 +92,80 @@ class CertificateWork:
 
     def _must_agree(self, certificate_id: str) -> None:
         """Leave the rest to a later attempt, if the CA has not yet said what we want to hear."""
-        with self._units.reading() as unit:
-            one = unit.certificates.get(certificate_id)
+        one = self._read(certificate_id)
         if not one.settled:
             raise NotYet(f"The CA {one.ca} says {one.ca_state}; wanted is {one.wanted}.")
 
     def ask(self, certificate_id: str) -> None:
         """Ask the CA for its own word on a certificate, and draw the consequences."""
-        with self._units.reading() as unit:
-            certificate = unit.certificates.get(certificate_id)
+        certificate = self._read(certificate_id)
         if certificate.der is not None:
-            status = self._authorities[certificate.ca].status(certificate.der)
-            self._store_word(certificate.id, HEARD[status])
+            word = _word(self._authorities[certificate.ca], certificate)
+            self._store_word(certificate, word)
 
     def _order(self, certificate: Certificate, authority: Authority) -> None:
         order = order_of(certificate)
         was_sent = certificate.sent_at is not None
         answers: Sequence[Issued | Pending] = authority.find(order) if was_sent else ()
-        if not answers and certificate.wanted is Wanted.REVOKED:
-            self._give_up_order(certificate, authority)
-            return
+        if not answers:
+            self._must_be_sure(certificate, authority)
+            if certificate.wanted is Wanted.REVOKED:
+                self._give_up_order(certificate)
+                return
         try:
             if not answers:
-                self._intend(certificate.id)
+                self._intend(certificate)
                 crashpoint(CrashPoint.ISSUE_INTENT)
                 answers = (authority.issue(order),)
             crashpoint(CrashPoint.ISSUE_CALLED)
         except Rejected as rejection:
             self._rejected(certificate.id, rejection)
             return
-        issued = [answer for answer in answers if isinstance(answer, Issued)]
+        issued = {one.certificate: one for one in answers if isinstance(one, Issued)}
         if not issued:
-            pending = answers[0]
-            wait = pending.poll_after if isinstance(pending, Pending) else None
-            raise NotYet(f"The CA {certificate.ca} has not decided on the order yet.", wait)
-        self._store(certificate.id, order, issued, authority)
+            waits = [one.poll_after for one in answers if isinstance(one, Pending)]
+            raise NotYet(f"The CA {certificate.ca} has not decided on the order yet.", min(waits))
+        self._store(certificate.id, order, list(issued.values()), authority)
 
-    def _intend(self, certificate_id: str) -> None:
+    def _must_be_sure(self, certificate: Certificate, authority: Authority) -> None:
+        """Raise `NotYet` while an order that the CA was asked for in vain may still turn up there."""
+        if certificate.sent_at is None:
+            return
+        wait = timedelta(seconds=authority.capabilities().settle_seconds)
+        if certificate.wanted is Wanted.REVOKED:
+            # Who placed it may still be at it, and die before its answer is stored.
+            wait += self._longest_call
+        left = (certificate.sent_at + wait - self._now()).total_seconds()
+        if left > 0:
+            raise NotYet("An order without an answer may still be issued.", left)
+
+    def _intend(self, seen: Certificate) -> None:
         """T2: from here on the outcome may be unknown."""
-        self._change(certificate_id, lambda unit, one: unit.save(one.sent(unit.now)))
 
-    def _give_up_order(self, certificate: Certificate, authority: Authority) -> None:
-        """Nothing is wanted any more, and the CA knows of no certificate: once it is sure, it is absent."""
-        settle = timedelta(seconds=authority.capabilities().settle_seconds)
+        def intend(unit: UnitOfWork, one: Certificate) -> None:
+            if (one.wanted, one.sent_at, one.der) != (seen.wanted, seen.sent_at, None):
+                raise NotYet("Somebody else has dealt with this order meanwhile.")
+            unit.save(one.sent(unit.now))
+
+        self._change(seen.id, intend)
+
+    def _give_up_order(self, seen: Certificate) -> None:
+        """Nothing is wanted any more, and the CA knows of no certificate: it is absent."""
 
         def absent(unit: UnitOfWork, one: Certificate) -> None:
-            if one.sent_at is not None and unit.now < one.sent_at + settle:
-                raise NotYet(
-                    "An order without an answer may still be issued.", settle.total_seconds()
-                )
-            unit.save(one.heard(CAState.ABSENT, at=unit.now))
-            self._settlement.settle(unit, one.mobile_id)
+            if one.der is None and one.sent_at == seen.sent_at:
+                unit.save(one.heard(CAState.ABSENT, at=unit.now))
+                self._settlement.settle(unit, one.mobile_id)
 
-        self._change(certificate.id, absent)
+        self._change(seen.id, absent)
 
     def _rejected(self, certificate_id: str, rejection: Rejected) -> None:
         """The CA refuses for good: the Get fails, all or nothing."""
 
         def refuse(unit: UnitOfWork, one: Certificate) -> None:
-            unit.save(one.heard(CAState.ABSENT, at=unit.now))
-            self._fail_run(unit, one.mobile_id)
+            if one.der is None:
+                unit.save(one.heard(CAState.ABSENT, at=unit.now))
+                self._fail_run(unit, one.mobile_id)
 
         _log.warning("order_rejected", certificate=certificate_id, reason=str(rejection))
         self._change(certificate_id, refuse)
@@ -167,39 +187,60 @@ class CertificateWork:
         trusted = [x509.load_der_x509_certificate(der) for der in authority.capabilities().issuers]
 
         def store(unit: UnitOfWork, one: Certificate) -> None:
-            first, *duplicates = issued
-            try:
-                verified = verify(
-                    order,
-                    first,
-                    issuers=trusted,
-                    now=unit.now,
-                    serial_is_new=lambda found: (
-                        not unit.certificates.serial_known(one.ca, serial_of(found))
-                    ),
-                )
-            except WrongCertificate as wrong:
-                _log.error("wrong_certificate", certificate=one.id, findings=str(wrong))
-                unit.save(one.quarantine(der=first.certificate, serial=None, at=unit.now))
-                self._fail_run(unit, one.mobile_id)
-            else:
-                serial = format(verified.serial, "x")
-                unit.save(
-                    one.issued(der=verified.der, chain=verified.chain, serial=serial, at=unit.now)
-                )
-            for extra in duplicates:
-                unit.add(duplicate_of(one, extra, at=unit.now))
+            new = [answer for answer in issued if not is_stored(unit, one, answer)]
+            if not new:
+                return
+            if one.der is None:
+                self._take(unit, one, order, new.pop(0), trusted)
+            for extra in new:
+                duplicate = duplicate_of(one, extra, at=unit.now)
+                _log.error("duplicate_certificate", certificate=one.id, duplicate=duplicate.id)
+                unit.add(duplicate)
+                unit.audit(SYSTEM, "certificate.duplicate", "certificate", duplicate.id)
             unit.save(unit.mobile_ids.get(one.mobile_id).touch(at=unit.now))
-            unit.audit(SYSTEM, "certificate.stored", "certificate", one.id, kind=one.kind)
             unit.passes(CrashPoint.ISSUE_STORED)
 
         stored = self._change(certificate_id, store)
         self.settle(stored.mobile_id)
 
+    def _take(
+        self,
+        unit: UnitOfWork,
+        one: Certificate,
+        order: Order,
+        answer: Issued,
+        trusted: Sequence[x509.Certificate],
+    ) -> None:
+        """Store the certificate of an order, if it is what was ordered; else nobody gets it."""
+        try:
+            verified = verify(
+                order,
+                answer,
+                issuers=trusted,
+                now=unit.now,
+                serial_is_new=lambda found: (
+                    not unit.certificates.serial_known(one.ca, serial_of(found))
+                ),
+            )
+        except WrongCertificate as wrong:
+            _log.error("wrong_certificate", certificate=one.id, findings=str(wrong))
+            unit.save(one.quarantine(der=answer.certificate, serial=None, at=unit.now))
+            unit.audit(SYSTEM, "certificate.quarantined", "certificate", one.id, kind=one.kind)
+            self._fail_run(unit, one.mobile_id)
+            return
+        unit.save(
+            one.issued(
+                der=verified.der,
+                chain=verified.chain,
+                serial=format(verified.serial, "x"),
+                at=unit.now,
+            )
+        )
+        unit.audit(SYSTEM, "certificate.stored", "certificate", one.id, kind=one.kind)
+
     def settle(self, mobile_id: str) -> None:
         """T4, or what else the certificates of a profile allow."""
-        with self._units.reading() as unit:
-            user_id = unit.mobile_ids.get(mobile_id).user_id
+        user_id = self._owner_of(mobile_id)
         with self._units() as unit:
             unit.users.lock(user_id)
             if self._settlement.settle(unit, mobile_id):
@@ -207,20 +248,24 @@ class CertificateWork:
 
     def _tell(self, certificate: Certificate, authority: Authority) -> None:
         """Tell the CA what we want, then believe only its own word."""
-        der = certificate.der or b""
-        status = HEARD[authority.status(der)]
-        if status is CAState.REVOKED or status is CAState.EXPIRED:
-            self._store_word(certificate.id, status)
-            return
-        if certificate.wanted is Wanted.REVOKED:
-            at = certificate.revoked_at or certificate.ordered_at
-            self._revoke(authority, certificate, at)
-            crashpoint(CrashPoint.REVOKE_CALLED)
-        elif isinstance(authority, Holds) and certificate.wanted is Wanted.HELD:
-            authority.hold(der, self._now())
-        elif isinstance(authority, Holds) and status is CAState.HELD:
-            authority.release(der, self._now())
-        self._store_word(certificate.id, HEARD[authority.status(der)])
+        word = _word(authority, certificate)
+        if word not in GONE and word.value != certificate.wanted.value:
+            self._demand(certificate, authority, word)
+            word = _word(authority, certificate)
+        self._store_word(certificate, word)
+
+    def _demand(self, certificate: Certificate, authority: Authority, word: CAState) -> None:
+        """Call the CA. What it rejects may be done already, or not be its own: its word will tell."""
+        try:
+            if certificate.wanted is Wanted.REVOKED:
+                self._revoke(authority, certificate, certificate.revoked_at or self._now())
+                crashpoint(CrashPoint.REVOKE_CALLED)
+            elif isinstance(authority, Holds) and certificate.wanted is Wanted.HELD:
+                authority.hold(certificate.der or b"", self._now())
+            elif isinstance(authority, Holds) and word is CAState.HELD:
+                authority.release(certificate.der or b"", self._now())
+        except Rejected as rejection:
+            _log.warning("demand_rejected", certificate=certificate.id, reason=str(rejection))
 
     @staticmethod
     def _revoke(authority: Authority, certificate: Certificate, at: datetime) -> None:
@@ -231,10 +276,15 @@ class CertificateWork:
             reason = Reason.UNSPECIFIED
         authority.revoke(certificate.der or b"", reason, at)
 
-    def _store_word(self, certificate_id: str, word: CAState) -> None:
-        """L2: store the CA's confirmed word, and what follows from it."""
+    def _store_word(self, seen: Certificate, word: CAState) -> None:
+        """L2: store the CA's confirmed word, and what follows from it.
+
+        A word that somebody else has stored meanwhile may be the later one: then this one is dropped.
+        """
 
         def store(unit: UnitOfWork, one: Certificate) -> None:
+            if one.asked_at != seen.asked_at:
+                return
             behind_our_back = word is CAState.REVOKED and one.wanted is not Wanted.REVOKED
             changed = one.ca_state is not word
             heard = one.heard(word, at=unit.now)
@@ -248,7 +298,7 @@ class CertificateWork:
             if word is CAState.REVOKED:
                 unit.passes(CrashPoint.REVOKE_STORED)
 
-        self._change(certificate_id, store)
+        self._change(seen.id, store)
 
     def _revoked_by_ca(self, unit: UnitOfWork, profile: MobileID, one: Certificate) -> None:
         """The CA revoked without us: what depends on it ends."""
@@ -263,45 +313,33 @@ class CertificateWork:
         self, certificate_id: str, change: Callable[[UnitOfWork, Certificate], None]
     ) -> Certificate:
         """Change a certificate in a unit of work of its own, with its user locked."""
-        with self._units.reading() as unit:
-            seen = unit.certificates.get(certificate_id)
-            user_id = unit.mobile_ids.get(seen.mobile_id).user_id
+        seen = self._read(certificate_id)
+        user_id = self._owner_of(seen.mobile_id)
         with self._units() as unit:
             unit.users.lock(user_id)
             change(unit, unit.certificates.get(certificate_id))
             unit.commit()
         return seen
 
+    def _read(self, certificate_id: str) -> Certificate:
+        with self._units.reading() as unit:
+            return unit.certificates.get(certificate_id)
+
+    def _owner_of(self, mobile_id: str) -> str:
+        with self._units.reading() as unit:
+            return unit.mobile_ids.get(mobile_id).user_id
+
     def _now(self) -> datetime:
         with self._units.reading() as unit:
             return unit.now
 
 
-def order_of(certificate: Certificate) -> Order:
-    """Return the order that a certificate row stands for; the same row gives the same order."""
-    return Order(
-        key=certificate.id,
-        csr=certificate.csr,
-        kind=certificate.kind,
-        subject=x509.Name.from_bytes(certificate.subject),
-        san=san_of_text(certificate.san),
-        not_before=certificate.not_before,
-        not_after=certificate.not_after,
-    )
+def _word(authority: Authority, certificate: Certificate) -> CAState:
+    """Return the CA's own word on a certificate.
 
-
-def serial_of(certificate: x509.Certificate) -> str:
-    """Return a serial number as we store and show it: lower-case hexadecimal."""
-    return format(certificate.serial_number, "x")
-
-
-def duplicate_of(certificate: Certificate, extra: Issued, *, at: datetime) -> Certificate:
-    """Return a row for one more certificate that the CA made for an order: it is revoked, never forgotten."""
-    row = replace(
-        certificate,
-        id=str(uuid.uuid4()),
-        key_hash=hashlib.sha256(extra.certificate).digest(),
-        quarantined=True,
-        work=Work(),
-    )
-    return row.quarantine(der=extra.certificate, serial=None, at=at)
+    A quarantined one that it does not know is absent: those bytes came from we do not know where,
+    nobody was given them, and there is nothing that this CA could revoke. A certificate that we
+    have verified stays `unknown`: its CA has lost it, and a person must look at that.
+    """
+    word = HEARD[authority.status(certificate.der or b"")]
+    return CAState.ABSENT if certificate.quarantined and word is CAState.UNKNOWN else word

@@ -28,6 +28,12 @@ _WHY: Final = {
     NOT_MINE_ERROR: "The code was used by a phone that is not yours. It is burnt, and nothing was created.",
 }
 
+_CANCELLED: Final = {
+    # A Lock that was made on the way of a Get stands, so nothing is said of locking there.
+    Process.GET: Message("Nothing was created."),
+    Process.LOCK: Message("Nothing was locked."),
+}
+
 
 def failure_of(instance: Instance) -> Failure | None:
     """Return why an instance ended without result, if it did."""
@@ -74,9 +80,7 @@ class Ended:
         """Say why, and what to do."""
         failure = failure_of(run.instance)
         if run.instance.state is InstanceState.CANCELLED and failure is None:
-            return StepView(
-                title=Message("Cancelled"), text=Message("Nothing was created or locked.")
-            )
+            return StepView(title=Message("Cancelled"), text=_CANCELLED[run.instance.process])
         text = failure.text if failure else Message("The time for this was over. Start again.")
         return StepView(title=Message("This did not work"), text=text)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from mobid.crashpoints import CrashPoint
 from mobid.domain.actors import Actor, ActorKind
+from mobid.domain.certificates import genuine
 from mobid.domain.enrolments import Claim, DeviceKey
 from mobid.domain.instances import InstanceState, StepName
 from mobid.domain.mobile_ids import LockReason, ProfileState
@@ -177,7 +178,7 @@ class PhoneSide:
         with self._units() as unit:
             enrolment, instance = self._usable(unit, phone)
             if enrolment.keys:
-                self._must_be_the_same(enrolment, csrs)
+                self._must_be_the_same(enrolment, csrs, transport_jwk)
                 return
             if instance.step is not StepName.QR:
                 raise CodeNotUsable
@@ -198,8 +199,11 @@ class PhoneSide:
             unit.commit()
 
     @staticmethod
-    def _must_be_the_same(enrolment: Enrolment, csrs: Mapping[Kind, bytes]) -> None:
-        if {key.kind: key.csr for key in enrolment.keys} != dict(csrs):
+    def _must_be_the_same(
+        enrolment: Enrolment, csrs: Mapping[Kind, bytes], transport_jwk: Mapping[str, str] | None
+    ) -> None:
+        stored = {key.kind: key.csr for key in enrolment.keys}
+        if stored != dict(csrs) or enrolment.transport_jwk != transport_jwk:
             raise CodeNotUsable
 
     @staticmethod
@@ -240,11 +244,18 @@ class PhoneSide:
             return _result(unit.certificates.of_mobile_id(enrolment.mobile_id))
 
     def authentication_certificate(self, phone: Caller) -> bytes | None:
-        """Return the DER of the new authentication certificate, if this mobile ID has one."""
+        """Return the DER of the new authentication certificate, if this mobile ID has one.
+
+        Whatever became of it since: a phone whose answer was lost proves its key again.
+        """
         with self._units.reading() as unit:
             enrolment = _of_caller(_find(unit, phone.enrolment_id), phone)
             certificates = unit.certificates.of_mobile_id(enrolment.mobile_id)
-        ours = (one.der for one in certificates if one.kind is Kind.AUTHENTICATION and one.usable)
+        ours = (
+            one.der
+            for one in certificates
+            if one.kind is Kind.AUTHENTICATION and not one.quarantined
+        )
         return next(ours, None)
 
     def confirm(self, phone: Caller, hashes: frozenset[bytes]) -> ProfileState:
@@ -258,7 +269,7 @@ class PhoneSide:
                 return unit.mobile_ids.get(enrolment.mobile_id).state
             if (instance.step, instance.state) != (StepName.CREATING, InstanceState.WAITING_DEVICE):
                 raise CodeNotUsable
-            certificates = unit.certificates.of_mobile_id(enrolment.mobile_id)
+            certificates = genuine(unit.certificates.of_mobile_id(enrolment.mobile_id))
             if hashes != {hashlib.sha256(one.der or b"").digest() for one in certificates}:
                 raise WrongConfirmation
             state = self._activate(unit, enrolment, instance, certificates)
@@ -342,8 +353,7 @@ def _running(
     instance = unit.instances.get(enrolment.instance_id)
     if completed and instance.state is InstanceState.COMPLETED:
         return enrolment, instance
-    over = instance.expires_at is not None and unit.now >= instance.expires_at
-    if enrolment.closed or not instance.running or over:
+    if enrolment.closed or not instance.running or instance.over(unit.now):
         raise CodeNotUsable
     return enrolment, instance
 

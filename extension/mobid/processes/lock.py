@@ -15,6 +15,7 @@ from mobid.processes.decision import new_reference
 from mobid.processes.errors import MobileIDNotActive, NotFound
 from mobid.processes.locking import lock_profile
 from mobid.processes.steps import CANCEL, NEXT, Changes, audited, one_of
+from mobid.processes.timeouts import expire
 from mobid.processes.views import Choice, Field, Message, StepView
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ REASONS: Final = {
 def start_lock(unit: UnitOfWork, caller: Caller, mobile_id: str, *, idle: timedelta) -> Instance:
     """Begin a Lock of one of the caller's own mobile IDs, or return the one that runs."""
     profile = own_profile(unit, caller, mobile_id)
-    if running := unit.instances.running_locks(profile.id):
-        return running[0]
+    for running in unit.instances.running_locks(profile.id):
+        if not running.over(unit.now):
+            return running
+        unit.save(expire(unit, running))
     if profile.state is not ProfileState.ACTIVE:
         raise MobileIDNotActive(profile.id, profile.state)
     instance = Instance(

@@ -108,7 +108,7 @@ class Runner:
         with self._units() as unit:
             user = unit.users.lock(caller.user_id)
             running = unit.instances.running_get(user.id)
-            if running is not None and not _over(running, unit):
+            if running is not None and not running.over(unit.now):
                 return self._view(Run(unit=unit, instance=running, user=user, caller=caller)), False
             if running is not None:
                 unit.save(expire(unit, running))
@@ -166,7 +166,7 @@ class Runner:
         """Return an instance as it is now; one whose time is over has ended."""
         with self._units.reading() as unit:
             instance = self._own(unit, caller, instance_id)
-            if not _over(instance, unit):
+            if not instance.over(unit.now):
                 user = unit.users.get(caller.user_id)
                 return self._view(Run(unit=unit, instance=instance, user=user, caller=caller))
         self._expire(caller, instance_id)
@@ -182,7 +182,7 @@ class Runner:
     def act(self, caller: Caller, instance_id: str, act: Act) -> InstanceView:
         """Take an action on the step that the caller saw; raise `StaleStep` if it has moved on."""
         with self._units.reading() as unit:
-            over = _over(self._own(unit, caller, instance_id), unit)
+            over = self._own(unit, caller, instance_id).over(unit.now)
         if over:
             self._expire(caller, instance_id)
         try:
@@ -240,7 +240,7 @@ class Runner:
         with self._units() as unit:
             unit.users.lock(caller.user_id)
             instance = self._own(unit, caller, instance_id)
-            if _over(instance, unit):
+            if instance.over(unit.now):
                 unit.save(expire(unit, instance))
                 unit.commit()
 
@@ -274,11 +274,6 @@ class Runner:
             expires_at=instance.expires_at,
             warnings=tuple(Message(warning) for warning in instance.warnings),
         )
-
-
-def _over(instance: Instance, unit: UnitOfWork) -> bool:
-    """Whether the time of a running instance is over: checked at use, not only by the sweep."""
-    return instance.running and instance.expires_at is not None and unit.now >= instance.expires_at
 
 
 def _write(unit: UnitOfWork, changes: Changes, caller: Caller) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from mobid.crashpoints import CrashPoint
 from mobid.domain.actors import SYSTEM
+from mobid.domain.certificates import genuine
 from mobid.domain.instances import InstanceState, Process, StepName
 from mobid.domain.mobile_ids import ProfileState
 
@@ -46,7 +47,10 @@ class Settlement:
         instance = unit.instances.running_get(profile.user_id)
         if instance is None or instance.state is not InstanceState.WAITING_CA:
             return False
-        if not certificates or not all(one.usable for one in certificates):
+        ours = genuine(certificates)
+        if {one.kind for one in ours} != set(instance.selected):
+            return False
+        if not all(one.usable for one in ours):
             return False
         expires_at = unit.now + self._phone_confirm
         unit.save(
@@ -55,7 +59,7 @@ class Settlement:
             )
         )
         unit.passes(CrashPoint.GET_ISSUED)
-        unit.audit(SYSTEM, "get.issued", "instance", instance.id, certificates=len(certificates))
+        unit.audit(SYSTEM, "get.issued", "instance", instance.id, certificates=len(ours))
         return True
 
     def _locked(self, unit: UnitOfWork, profile: MobileID) -> None:
@@ -73,6 +77,6 @@ class Settlement:
         return (
             profile.state is ProfileState.INACTIVE
             and not profile.holds
-            and all(one.usable for one in certificates)
-            and (profile.valid_to is None or unit.now < profile.valid_to)
+            and all(one.usable for one in genuine(certificates))
+            and not profile.past_end(unit.now)
         )

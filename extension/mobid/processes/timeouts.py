@@ -14,6 +14,7 @@ from mobid.processes.locking import revoke_certificates
 
 if TYPE_CHECKING:
     from mobid.domain.instances import Instance
+    from mobid.domain.mobile_ids import MobileID
     from mobid.processes.ports import UnitOfWork, Units
 
 BATCH: Final = 200
@@ -49,25 +50,26 @@ class TimeOuts:
         with self._units() as unit:
             unit.users.lock(seen.user_id)
             instance = unit.instances.get(seen.id)
-            still_due = instance.expires_at is not None and unit.now >= instance.expires_at
-            if not (instance.running and still_due):
+            if not instance.over(unit.now):
                 return False
             unit.save(expire(unit, instance))
             unit.commit()
             return True
 
     def expire_mobile_ids(self) -> int:
-        """Expire every mobile ID whose end is reached; what is still valid in the CA is revoked."""
+        """Expire mobile IDs whose end is reached, and revoke what is still valid; return how many."""
         with self._units.reading() as unit:
             due = unit.mobile_ids.past_end(unit.now, BATCH)
-        for seen in due:
-            with self._units() as unit:
-                unit.users.lock(seen.user_id)
-                profile = unit.mobile_ids.get(seen.id)
-                if profile not in unit.mobile_ids.past_end(unit.now, BATCH):
-                    continue
-                unit.save(profile.expire(at=unit.now))
-                unit.audit(SYSTEM, "mobile_id.expire", "mobile_id", profile.id)
-                revoke_certificates(unit, profile.id, RevocationReason.CESSATION_OF_OPERATION)
-                unit.commit()
-        return len(due)
+        return sum(self._expire(profile) for profile in due)
+
+    def _expire(self, seen: MobileID) -> bool:
+        with self._units() as unit:
+            unit.users.lock(seen.user_id)
+            profile = unit.mobile_ids.get(seen.id)
+            if not profile.can_expire(unit.now):
+                return False
+            unit.save(profile.expire(at=unit.now))
+            unit.audit(SYSTEM, "mobile_id.expire", "mobile_id", profile.id)
+            revoke_certificates(unit, profile.id, RevocationReason.CESSATION_OF_OPERATION)
+            unit.commit()
+            return True

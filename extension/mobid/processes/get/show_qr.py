@@ -35,8 +35,9 @@ class ShowQR:
     def view(self, run: Run) -> StepView:
         """Show the code in three forms: picture, link on this phone, and typed code."""
         enrolment = run.enrolment
-        lapsed = run.now >= enrolment.code_expires_at
-        device = enrolment.claim.device.name if enrolment.claim else None
+        lapsed = enrolment.closed or run.now >= enrolment.code_expires_at
+        claim = None if enrolment.closed else enrolment.claim
+        device = claim.device.name if claim else None
         return StepView(
             title=Message("Scan the code with your phone"),
             text=self._status(device, lapsed=lapsed),
@@ -62,7 +63,9 @@ class ShowQR:
 
     def next(self, run: Run, answer: Answer) -> Changes | Stay:  # noqa: ARG002  # takes no input
         """Stay: the phone's keys move the run on, not the user."""
-        if run.now >= run.enrolment.code_expires_at and run.enrolment.claim is None:
+        enrolment = run.enrolment
+        lapsed = enrolment.claim is None and run.now >= enrolment.code_expires_at
+        if enrolment.closed or lapsed:
             return Stay(Message("The code has expired. Get a new code, then scan it."))
         return Stay(Message("Waiting for your phone. Scan the code, then click Next."))
 

@@ -1,0 +1,577 @@
+"""A small composition of the processes: real storage, sandbox and CA, and effects done at once.
+
+People click and phones speak as in life, without HTTP. The line to the CA can fail in every way in
+which a line to a CA fails; behind it is the built-in CA.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+import sqlalchemy as sa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from mobid.config import Times
+from mobid.domain.actors import Actor, ActorKind
+from mobid.domain.instances import StepName
+from mobid.domain.mobile_ids import Device
+from mobid.domain.users import UserState
+from mobid.optionscripts import SCRIPT_NAME, SHIPPED_VERSION_0, OptionScripts
+from mobid.processes.authority import (
+    AuthorityError,
+    Issued,
+    OutcomeUnknown,
+    Pending,
+    Status,
+    Unavailable,
+)
+from mobid.processes.certificate_work import CertificateWork, NotYet
+from mobid.processes.codes import Codes
+from mobid.processes.decision import OptionDecision
+from mobid.processes.enrolment import Caller as PhoneCaller
+from mobid.processes.enrolment import Claimed, PhoneSide, Result
+from mobid.processes.get import Parts
+from mobid.processes.instance_work import InstanceWork
+from mobid.processes.ports import StoredScript
+from mobid.processes.reconciliation import Reconciliation
+from mobid.processes.runner import Runner
+from mobid.processes.settlement import Settlement
+from mobid.processes.steps import Act, Caller
+from mobid.processes.timeouts import TimeOuts
+from mobid.storage import SQLUnits, Transactions, open_engine
+from mobid.storage.effects import KINDS, table_of
+from mobid.storage.tables import audit_events, authority_records, metadata, users
+from mobid.storage.users import UserRow, insert_user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+    from tests.conftest import PostgreSQL, StandingClock
+
+    from mobid.ca.builtin import BuiltinCA
+    from mobid.domain.certificates import Certificate
+    from mobid.domain.enrolments import Enrolment
+    from mobid.domain.instances import Instance
+    from mobid.domain.mobile_ids import MobileID, ProfileState
+    from mobid.domain.options import Kind
+    from mobid.processes.authority import Capabilities, Order, Reason
+    from mobid.processes.enrolment import ResultPending
+    from mobid.processes.views import InstanceView
+
+CA: Final = "builtin"
+_EMPTIED: Final = [
+    table for table in reversed(metadata.sorted_tables) if not table.name.startswith("ca_")
+]
+HR: Final = Actor(ActorKind.SCIM_CLIENT, "hr")
+
+
+class LineToCA:
+    """The built-in CA, behind a line on which everything goes wrong that a test asks for.
+
+    Implements `Authority` for a CA that cannot hold; `HoldingLine` can.
+    """
+
+    holds = False
+
+    def __init__(self, ca: BuiltinCA) -> None:
+        self.ca = ca
+        self.away: set[str] = set()
+        """Verbs that do not reach the CA; `all` is every verb."""
+        self.mute: set[str] = set()
+        """Verbs that take effect, and whose answer is lost."""
+        self.settle_seconds = 0.0
+        self.before_issue: Callable[[Order], Issued | Pending | None] = lambda _: None
+        """What answers in the place of the CA, if it answers; or what happens before it does."""
+        self.also: list[Issued] = []
+        """More certificates that the CA has for the orders that it is asked to find."""
+        self.unheard: set[Status] = set()
+        """Words that the CA does not say: it says `unknown` instead."""
+        self.calls: list[str] = []
+
+    def says(self, verb: str) -> int:
+        """Return how often a verb was called."""
+        return self.calls.count(verb)
+
+    @contextmanager
+    def _line(self, verb: str) -> Iterator[None]:
+        self.calls.append(verb)
+        if self.away & {verb, "all"}:
+            raise Unavailable("The CA does not answer.")
+        yield
+        if verb in self.mute:
+            raise OutcomeUnknown("The answer of the CA was lost.")
+
+    def capabilities(self) -> Capabilities:
+        """Return what the built-in CA can do, as far as this line lets it."""
+        with self._line("capabilities"):
+            known = self.ca.capabilities()
+        return replace(known, holds=self.holds, settle_seconds=self.settle_seconds)
+
+    def issue(self, order: Order) -> Issued | Pending:
+        """Ask for one certificate."""
+        with self._line("issue"):
+            return self.before_issue(order) or self.ca.issue(order)
+
+    def find(self, order: Order) -> Sequence[Issued | Pending]:
+        """Return everything the CA holds for this order."""
+        with self._line("find"):
+            return [*self.ca.find(order), *self.also]
+
+    def revoke(self, certificate: bytes, reason: Reason, at: datetime) -> None:
+        """Revoke for good."""
+        with self._line("revoke"):
+            self.ca.revoke(certificate, reason, at)
+
+    def status(self, certificate: bytes) -> Status:
+        """Return the CA's own word."""
+        with self._line("status"):
+            status = self.ca.status(certificate)
+        return Status.UNKNOWN if status in self.unheard else status
+
+
+class HoldingLine(LineToCA):
+    """A line to a CA that can hold."""
+
+    holds = True
+
+    def hold(self, certificate: bytes, at: datetime) -> None:
+        """Suspend."""
+        with self._line("hold"):
+            self.ca.hold(certificate, at)
+
+    def release(self, certificate: bytes, at: datetime) -> None:
+        """Take the suspension back."""
+        with self._line("release"):
+            self.ca.release(certificate, at)
+
+
+class Effects:
+    """Does what a commit wants, at once and on the thread that committed; the rest waits for `later`.
+
+    The same as the product's jobs, without their claims and back-off.
+    """
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+        self.handlers: dict[str, Callable[[str], None]] = {}
+        self.errors: list[AuthorityError | NotYet] = []
+        """What work has ended with so far that was not done."""
+        self.resting = False
+        """Whether commits are followed by nothing, as after a crash."""
+        self._queue: list[tuple[str, str]] = []
+        self._at_work = False
+
+    def committed(self, nudges: Sequence[tuple[str, str, int]]) -> None:
+        """Try what a commit wants, certificates before instances."""
+        if self.resting:
+            return
+        self._queue += sorted((kind, row_id) for kind, row_id, _ in nudges)
+        if self._at_work:
+            return
+        self._at_work = True
+        try:
+            while self._queue:
+                self.attempt(*self._queue.pop(0))
+        finally:
+            self._at_work = False
+
+    def attempt(self, kind: str, row_id: str) -> None:
+        """Do the work of one row; what a healthy system meets is kept, everything else is raised."""
+        try:
+            self.handlers[kind](row_id)
+        except (AuthorityError, NotYet) as error:
+            self.errors.append(error)
+
+    def wanting(self) -> list[tuple[str, str]]:
+        """Return the rows that want work."""
+        found = []
+        with self._transactions.reading() as connection:
+            for kind in KINDS:
+                rows = table_of(kind)
+                query = sa.select(rows.c.id).where(rows.c.work_wanted).order_by(rows.c.id)
+                found += [(kind, row_id) for row_id in connection.scalars(query)]
+        return found
+
+    def later(self) -> None:
+        """Try every row that wants work once more, as the jobs would."""
+        for kind, row_id in self.wanting():
+            self.attempt(kind, row_id)
+
+
+class Place:
+    """One mobid without its edges, and the people, phones and CA around it."""
+
+    def __init__(
+        self, engine: Engine, clock: StandingClock, ca: LineToCA, sandbox: OptionScripts
+    ) -> None:
+        self.clock = clock
+        self.ca = ca
+        self.times = Times()
+        self.transactions = Transactions(engine)
+        self.effects = Effects(self.transactions)
+        self.units = SQLUnits(engine, clock=clock, committed=self.effects.committed)
+        self.settlement = Settlement(phone_confirm=self.times.phone_confirm)
+        self.work = CertificateWork(self.units, {CA: ca}, self.settlement)
+        self.effects.handlers = {
+            "certificate": self.work,
+            "instance": InstanceWork(self.units, self.settlement),
+        }
+        self.reconciliation = Reconciliation(self.units, {CA: ca}, self.work.ask)
+        self.time_outs = TimeOuts(self.units)
+        self.phones = PhoneSide(self.units, self.times)
+        shipped = StoredScript(
+            name=SCRIPT_NAME,
+            version=0,
+            source=SHIPPED_VERSION_0,
+            sha256=hashlib.sha256(SHIPPED_VERSION_0.encode()).hexdigest(),
+            author="mobid",
+            comment="The shipped defaults.",
+            created_at=clock(),
+        )
+        self.parts = Parts(
+            times=self.times,
+            max_codes=5,
+            codes=Codes(bytes(32)),
+            decision=OptionDecision(self.units, sandbox, shipped, CA),
+            ca=CA,
+            public_url="https://id.example.org",
+        )
+        self.runner = Runner(self.units, self.parts)
+        self.reconciliation.probe()
+
+    # --- what is there --------------------------------------------------------------------------
+
+    def profile(self, mobile_id: str | None) -> MobileID:
+        """Return a mobile ID as it is stored."""
+        assert mobile_id is not None
+        with self.units.reading() as unit:
+            return unit.mobile_ids.get(mobile_id)
+
+    def certificates(self, mobile_id: str | None) -> Sequence[Certificate]:
+        """Return its certificates as they are stored."""
+        assert mobile_id is not None
+        with self.units.reading() as unit:
+            return unit.certificates.of_mobile_id(mobile_id)
+
+    def ders(self, mobile_id: str | None) -> list[bytes]:
+        """Return those that have come back, as they came."""
+        return [one.der for one in self.certificates(mobile_id) if one.der is not None]
+
+    def end_of(self, mobile_id: str | None) -> datetime:
+        """Return when a mobile ID ends."""
+        end = self.profile(mobile_id).valid_to
+        assert end is not None
+        return end
+
+    def voices(self, mobile_id: str | None) -> set[tuple[str, str]]:
+        """Return what is wanted of its certificates, with what the CA has said of each."""
+        found = self.certificates(mobile_id)
+        return {(one.wanted.value, one.ca_state.value) for one in found}
+
+    def in_ca(self, mobile_id: str | None) -> set[str]:
+        """Return what the CA's own record says of its certificates, past any line."""
+        return {self.ca.ca.status(der).value for der in self.ders(mobile_id)}
+
+    def instance(self, instance_id: str) -> Instance:
+        """Return an instance as it is stored."""
+        with self.units.reading() as unit:
+            return unit.instances.get(instance_id)
+
+    def enrolment(self, instance_id: str) -> Enrolment:
+        """Return the enrolment of a Get as it is stored."""
+        with self.units.reading() as unit:
+            found = unit.enrolments.of_instance(instance_id)
+        assert found is not None
+        return found
+
+    def audited(self, thing_id: str) -> list[str]:
+        """Return the actions in the audit log about one thing, in their order."""
+        query = sa.select(audit_events.c.action).where(audit_events.c.object_id == thing_id)
+        with self.transactions.reading() as connection:
+            return list(connection.scalars(query.order_by(audit_events.c.id)))
+
+    # --- what happens around it -----------------------------------------------------------------
+
+    def person(self, **columns: Any) -> Person:
+        """Let somebody join the company; SCIM has just written them."""
+        user_id = str(uuid.uuid4())
+        given: dict[str, Any] = {
+            "id": user_id,
+            "state": UserState.ACTIVE,
+            "user_name": f"anne-{user_id}",
+            "user_name_key": f"anne-{user_id}",
+            "display_name": "Änne Example",
+            "email": "anne@example.org",
+            "created_at": self.clock(),
+            "changed_at": self.clock(),
+            "client": "hr",
+            "doc": json.dumps({"department": "Finance"}),
+        }
+        row = UserRow(**(given | columns))
+        with self.transactions.writing() as connection:
+            insert_user(connection, row)
+        return Person(self, user_id)
+
+    def change(self, person: Person, **columns: Any) -> None:
+        """Write a user's row, and nothing beside it: no cascade follows."""
+        change = sa.update(users).where(users.c.id == person.id).values(columns)
+        with self.transactions.writing() as connection:
+            connection.execute(change)
+
+    def activate(self, source: str) -> None:
+        """Make a script the active one."""
+        with self.units() as unit:
+            active = unit.scripts.active(SCRIPT_NAME)
+            digest = hashlib.sha256(source.encode()).hexdigest()
+            stored = unit.scripts.add(
+                SCRIPT_NAME, source=source, sha256=digest, author="ada", comment=""
+            )
+            unit.scripts.activate(
+                SCRIPT_NAME, stored.version, expected=active.version if active else 0, by="ada"
+            )
+            unit.commit()
+
+    def forgets_ca(self) -> None:
+        """Forget what the CA has answered so far."""
+        with self.transactions.writing() as connection:
+            connection.execute(sa.delete(authority_records))
+
+    @contextmanager
+    def crash(self) -> Iterator[None]:
+        """Let nothing follow the commits meanwhile, as if the process had died after each."""
+        self.effects.resting = True
+        yield
+        self.effects.resting = False
+
+
+class Person:
+    """A user who clicks, signed in a moment ago unless a test says otherwise."""
+
+    def __init__(self, place: Place, user_id: str) -> None:
+        self.place = place
+        self.id = user_id
+        self.signed_in_at = place.clock()
+
+    @property
+    def caller(self) -> Caller:
+        """As whom they call."""
+        actor = Actor(ActorKind.USER, self.id)
+        return Caller(user_id=self.id, actor=actor, authenticated_at=self.signed_in_at)
+
+    def signs_in(self) -> None:
+        """A fresh login."""
+        self.signed_in_at = self.place.clock()
+
+    def starts_get(self) -> InstanceView:
+        """Click *Get mobile ID*."""
+        return self.place.runner.start_get(self.caller)[0]
+
+    def starts_lock(self, mobile_id: str | None) -> InstanceView:
+        """Click *Lock mobile ID*."""
+        assert mobile_id is not None
+        return self.place.runner.start_lock(self.caller, mobile_id)[0]
+
+    def sees(self, view: InstanceView) -> InstanceView:
+        """Look again."""
+        return self.place.runner.show(self.caller, view.id)
+
+    def clicks(self, action: str, view: InstanceView, **answer: object) -> InstanceView:
+        """Click a button on what they see."""
+        act = Act(action=action, step_seq=view.step_seq, answer=answer)
+        return self.place.runner.act(self.caller, view.id, act)
+
+    def phone(self) -> Phone:
+        """Take another phone into the hand."""
+        return Phone(self.place)
+
+    def gets_to_qr(self) -> InstanceView:
+        """Come as far as the QR code."""
+        view = self.clicks("next", self.starts_get())
+        assert view.step_name is StepName.QR
+        return view
+
+    def gets_to_approve(self) -> tuple[InstanceView, Phone]:
+        """Come as far as the question whether this is their phone."""
+        view = self.gets_to_qr()
+        phone = self.phone()
+        phone.scans(view)
+        phone.sends_keys()
+        view = self.sees(view)
+        assert view.step_name is StepName.APPROVE
+        return view, phone
+
+    def gets_to_creating(self) -> tuple[InstanceView, Phone]:
+        """Approve the phone."""
+        view, phone = self.gets_to_approve()
+        return self.clicks("next", view, number=str(phone.claimed.number)), phone
+
+    def gets_active(self) -> tuple[str, Phone]:
+        """Have an active mobile ID."""
+        return self.finishes(self.starts_get())
+
+    def finishes(self, view: InstanceView) -> tuple[str, Phone]:
+        """Go from *confirm* to the end, and have an active mobile ID."""
+        view = self.clicks("next", view)
+        phone = self.phone()
+        phone.scans(view)
+        phone.sends_keys()
+        self.clicks("next", self.sees(view), number=str(phone.claimed.number))
+        assert phone.confirms() == "active"
+        assert view.mobile_id is not None
+        return view.mobile_id, phone
+
+
+class Phone:
+    """A phone with a device key of its own."""
+
+    def __init__(self, place: Place, name: str = "Pixel of Änne") -> None:
+        self.place = place
+        self.device = Device(name=name, platform="Android", model="Pixel")
+        self.thumbprint = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        self.code = ""
+        """What it has claimed, or tried to."""
+        self.csrs: dict[Kind, bytes] = {}
+        self._claimed: Claimed | None = None
+
+    @property
+    def claimed(self) -> Claimed:
+        """What it learned when it claimed a code."""
+        assert self._claimed is not None
+        return self._claimed
+
+    @property
+    def caller(self) -> PhoneCaller:
+        """As whom it calls."""
+        return PhoneCaller(self.claimed.enrolment_id, self.thumbprint)
+
+    def claims(self, code: str) -> Claimed:
+        """Claim a code, scanned or typed."""
+        self.code = code
+        self._claimed = self.place.phones.claim(
+            code,
+            thumbprint=self.thumbprint,
+            jwk={"kty": "EC", "crv": "P-256", "x": self.thumbprint, "y": "y"},
+            device=self.device,
+        )
+        return self._claimed
+
+    def scans(self, view: InstanceView) -> Claimed:
+        """Claim the code of the QR picture."""
+        link = view.step.data["link"]
+        assert isinstance(link, str)
+        return self.claims(link.partition("#1.")[2])
+
+    def sends_keys(
+        self,
+        csrs: Mapping[Kind, bytes] | None = None,
+        transport: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make a key for every kind that was asked for, and send the requests."""
+        self.csrs = dict(csrs or {kind: self.makes_csr() for kind in self.claimed.kinds})
+        self.place.phones.keys(self.caller, self.csrs, transport)
+
+    @staticmethod
+    def makes_csr() -> bytes:
+        """Return a request with a fresh key."""
+        builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+        request = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+        return request.public_bytes(Encoding.DER)
+
+    def fetches(self) -> Result | ResultPending:
+        """Ask for the certificates."""
+        return self.place.phones.result(self.caller)
+
+    def confirms(self, *hashes: bytes) -> ProfileState:
+        """Confirm what it fetched, or these hashes."""
+        if not hashes:
+            result = self.fetches()
+            assert isinstance(result, Result)
+            hashes = tuple(hashlib.sha256(one.der).digest() for one in result.certificates)
+        return self.place.phones.confirm(self.caller, frozenset(hashes))
+
+
+# --- fixtures ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SharedDatabase:
+    """A migrated database for many tests; each finds it empty."""
+
+    name: str
+    engine: Engine
+
+
+@pytest.fixture(scope="session")
+def shared_sqlite(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SharedDatabase]:
+    """A SQLite file for all tests of the processes."""
+    path = tmp_path_factory.mktemp("processes") / "mobid.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    engine = open_engine(f"sqlite:///{path}")
+    # Like the PostgreSQL of the tests, it need not survive the loss of power.
+    sa.event.listen(engine, "connect", lambda one, _: one.execute("PRAGMA synchronous = OFF"))
+    yield SharedDatabase("sqlite", engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared_postgresql(postgresql_server: PostgreSQL) -> Iterator[SharedDatabase]:
+    """A PostgreSQL database for all tests of the processes."""
+    name = postgresql_server.create()
+    engine = open_engine(postgresql_server.url(name))
+    yield SharedDatabase("postgresql", engine)
+    engine.dispose()
+    postgresql_server.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> SharedDatabase:
+    """An empty database of each kind: every test that asks for it runs on both."""
+    found: SharedDatabase = request.getfixturevalue(f"shared_{request.param}")
+    with Transactions(found.engine).writing() as connection:
+        for table in _EMPTIED:
+            connection.execute(sa.delete(table))
+    return found
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[OptionScripts]:
+    """One real sandbox for the session: its fork server takes a moment to start."""
+    scripts = OptionScripts()
+    yield scripts
+    scripts.close()
+
+
+@pytest.fixture
+def ca(builtin_ca: BuiltinCA) -> LineToCA:
+    """A line to a CA that can hold; a test may override it by one to a CA that cannot."""
+    return HoldingLine(builtin_ca)
+
+
+@pytest.fixture
+def place(
+    database: SharedDatabase, clock: StandingClock, ca: LineToCA, sandbox: OptionScripts
+) -> Place:
+    """A mobid on each database."""
+    return Place(database.engine, clock, ca, sandbox)
+
+
+@pytest.fixture
+def anne(place: Place) -> Person:
+    """A user."""
+    return place.person()
