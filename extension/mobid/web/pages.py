@@ -20,6 +20,7 @@ from mobid.processes.steps import CANCEL, LOCK, NEXT, NOT_MINE, RENEW, Act
 from mobid.web.presentation import translate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from flask import Blueprint
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from mobid.processes.ports import Clock
     from mobid.processes.runner import Runner
     from mobid.processes.steps import Answer
-    from mobid.processes.views import InstanceView
+    from mobid.processes.views import InstanceView, Obstacle, Startable
 
 _ACTION: Final = f"<any({NEXT},{CANCEL},{LOCK},{RENEW},{NOT_MINE}):action>"
 
@@ -50,14 +51,14 @@ def _add_menu(web: Blueprint, runner: Runner, overview: Overview) -> None:
 
     @web.get("/")
     def home() -> str:
-        profiles = overview.of_user(g.caller)
+        profiles, running = overview.of_user(g.caller), runner.running(g.caller)
         return render_template(
             "home.html",
             user=overview.user(g.caller),
             live=next((one for one in profiles if one.profile.live), None),
-            running=runner.running(g.caller),
-            get=next(one for one in runner.startable(g.caller) if one.process is Process.GET),
-            reauthentication=ReauthenticationRequired.code,
+            running=running,
+            gets=any(run.process is Process.GET for run in running),
+            obstacle=_obstacle_to_get(runner.startable(g.caller)),
         )
 
     @web.get("/mobile-ids")
@@ -110,6 +111,12 @@ def _add_runs(web: Blueprint, runner: Runner, clock: Clock) -> None:
             if view.step.hint is not None and view.step_seq == step_seq:
                 flash(translate(view.step.hint))
         return redirect(url_for(".instance", instance_id=instance_id), 303)
+
+
+def _obstacle_to_get(offers: Sequence[Startable]) -> Obstacle | None:
+    """Return what a user can do nothing about; a login that is too old is mended on the way."""
+    found = next(offer.obstacle for offer in offers if offer.process is Process.GET)
+    return None if found and found.code == ReauthenticationRequired.code else found
 
 
 def _to_run(view: InstanceView) -> ResponseReturnValue:

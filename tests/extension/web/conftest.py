@@ -6,11 +6,12 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from flask import Flask
 from flask_babel import Babel
+from sqlalchemy import update
 from typing_extensions import override
 from werkzeug.exceptions import HTTPException
 
@@ -20,10 +21,15 @@ from mobid.app.product import Product
 from mobid.auth.sessions import cookie_settings
 from mobid.ca.builtin import initialise
 from mobid.config import Secret, Settings, create_home
+from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.mobile_ids import Device
 from mobid.domain.users import UserState
+from mobid.optionscripts import SCRIPT_NAME
+from mobid.processes.authority import Unavailable
+from mobid.processes.cascades import user_deactivated
 from mobid.processes.enrolment import Caller as Phone
 from mobid.processes.enrolment import Result
+from mobid.storage.tables import users
 from mobid.storage.users import UserRow, insert_user
 
 if TYPE_CHECKING:
@@ -155,10 +161,20 @@ class Site:
             assert person.sign_in(name).title == f"Welcome, {name}"
         return person
 
-    def change(self, user_id: str, state: UserState) -> None:
-        """Change the state of a user, as SCIM would."""
+    def deactivate(self, user_id: str) -> None:
+        """Deactivate a user, as SCIM does."""
         with self.product.transactions.writing() as connection:
-            connection.exec_driver_sql(f"UPDATE users SET state = '{state}' WHERE id = '{user_id}'")  # noqa: S608  # constants
+            row = update(users).where(users.c.id == user_id)
+            connection.execute(row.values(state=UserState.INACTIVE))
+        with self.product.units() as unit:
+            user_deactivated(unit, user_id, by=Actor(ActorKind.SCIM_CLIENT, "hr"))
+            unit.commit()
+
+    def use_script(self, source: str) -> None:
+        """Let an administrator's option script decide from now on."""
+        by = Actor(ActorKind.OPERATOR, "admin")
+        script = self.product.scripts.push(SCRIPT_NAME, source, by=by, comment="for a test")
+        self.product.scripts.activate(SCRIPT_NAME, script.version, expected=0, by=by)
 
 
 @pytest.fixture
@@ -246,12 +262,42 @@ class Handset:
         csrs = {kind: self._order_of.csr() for kind in claimed.kinds}
         self._phones.keys(self._self, csrs, None)
 
+    def get_mobile_id(self, person: Person) -> Page:
+        """Walk a Get to its end with somebody; return the page that says so."""
+        page = person.click(person.click(person.open("/"), "Get Mobile ID"), "Next")
+        self.scan(page)
+        page = person.click(person.click(page, "Next"), "Next", number=self.number)
+        self.confirm()
+        return person.open(page.path)
+
     def confirm(self) -> None:
         """Fetch every certificate, and say so."""
         result = self._phones.result(self._self)
         assert isinstance(result, Result)
         hashes = frozenset(hashlib.sha256(one.der).digest() for one in result.certificates)
         self._phones.confirm(self._self, hashes)
+
+
+class CAThatMayBeAway:
+    """The CA of a product, which does not answer while it is away."""
+
+    def __init__(self, product: Product) -> None:
+        self.is_away = False
+        (self._name,) = product.authorities
+        self._ca = product.authorities[self._name]
+        cast("dict[str, object]", product.authorities)[self._name] = self
+
+    def __getattr__(self, verb: str) -> object:
+        def silence(*_: object) -> None:
+            raise Unavailable("The CA is away.")
+
+        return silence if self.is_away else getattr(self._ca, verb)
+
+
+@pytest.fixture
+def ca(product: Product) -> CAThatMayBeAway:
+    """The CA of the product."""
+    return CAThatMayBeAway(product)
 
 
 @pytest.fixture
