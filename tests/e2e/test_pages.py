@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page, Request
+
+playwright = pytest.importorskip("playwright.sync_api")
 
 PHONE = Path(__file__).parents[2] / "examples" / "phone" / "phone.py"
 ARGUMENTS = [
@@ -43,8 +44,8 @@ def browser() -> Iterator[Browser]:
         if "CI" in os.environ:
             pytest.fail("There is no chromium; CI needs it.")
         pytest.skip("There is no chromium.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+    with playwright.sync_playwright() as programs:
+        browser = programs.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield browser
         browser.close()
 
