@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization.pkcs7 import serialize_certificates
 from flask import Response, request
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
@@ -24,9 +25,10 @@ OCSP_REQUEST: Final = "application/ocsp-request"
 OCSP_RESPONSE: Final = "application/ocsp-response"
 CRL: Final = "application/pkix-crl"
 CHAIN: Final = "application/pem-certificate-chain"
+CERTIFICATE: Final = "application/pkix-cert"
+CERTIFICATES: Final = "application/pkcs7-mime"
 
 _BINARY: Final = {"type": "string", "format": "binary"}
-_TEXT: Final = {"type": "string"}
 
 
 @runtime_checkable
@@ -37,8 +39,8 @@ class AnswersOCSP(Protocol):
         """Return the DER of an OCSPResponse to the DER of an OCSPRequest, whatever it is."""
 
 
-class CRLQuery(Schema):
-    """In which form the revocation list is wanted."""
+class FormQuery(Schema):
+    """In which form a chain or a revocation list is wanted."""
 
     format = fields.String(load_default="der", validate=validate.OneOf(["der", "pem"]))
 
@@ -78,15 +80,25 @@ def _published_routes(pki: Blueprint, cas: Mapping[str, Publisher]) -> None:
         return cas[name]
 
     @pki.get("/<ca>/chain")
-    @pki.response(200, _TEXT, content_type=CHAIN)
-    def chain(ca: str) -> Response:
-        """Hand out the CA certificates, the issuer first (RFC 8555, 9.1)."""
-        certificates = map(x509.load_der_x509_certificate, publisher(ca, "chain").chain())
-        pem = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
-        return Response(pem, mimetype=CHAIN)
+    @pki.arguments(FormQuery, location="query")
+    @pki.response(200, _BINARY, content_type=CERTIFICATE)
+    def chain(query: dict[str, str], ca: str) -> Response:
+        """Hand out the CA certificates, the issuer first.
+
+        In DER as caIssuers asks for it (RFC 5280, 4.2.2.1): one certificate, or a certs-only CMS of
+        several; with `format=pem` all of them in PEM (RFC 8555, 9.1).
+        """
+        ders = publisher(ca, "chain").chain()
+        certificates = [x509.load_der_x509_certificate(der) for der in ders]
+        if query["format"] == "pem":
+            pem = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
+            return Response(pem, mimetype=CHAIN)
+        if len(ders) == 1:
+            return Response(ders[0], mimetype=CERTIFICATE)
+        return Response(serialize_certificates(certificates, Encoding.DER), mimetype=CERTIFICATES)
 
     @pki.get("/<ca>/crl")
-    @pki.arguments(CRLQuery, location="query")
+    @pki.arguments(FormQuery, location="query")
     @pki.response(200, _BINARY, content_type=CRL)
     def crl(query: dict[str, str], ca: str) -> Response:
         """Hand out the newest revocation list, in DER or with `format=pem` in PEM."""

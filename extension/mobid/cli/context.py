@@ -116,5 +116,6 @@ def log_to_stderr(level: int = logging.INFO) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up at each line: whoever replaces stderr for a while gets what is said meanwhile.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )

@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 from cryptography.x509 import ocsp
 from flask import Flask
 
@@ -34,7 +35,7 @@ def client(builtin_ca: BuiltinCA) -> FlaskClient:
     app = Flask(__name__)
     register(
         app,
-        [pki.blueprint({builtin_ca.name: builtin_ca, "old": NoOCSP()})],
+        [pki.blueprint({builtin_ca.name: builtin_ca, "old": NoOCSP(builtin_ca.chain()[0])})],
         problems=Problems(meaning_of),
         elsewhere=lambda error: error,
         version="0",
@@ -43,11 +44,14 @@ def client(builtin_ca: BuiltinCA) -> FlaskClient:
 
 
 class NoOCSP:
-    """A CA that publishes its chain and nothing else."""
+    """A CA below another one, that publishes its chain and nothing else."""
+
+    def __init__(self, certificate: bytes) -> None:
+        self._certificate = certificate
 
     def chain(self) -> Sequence[bytes]:
-        """Return nothing."""
-        return ()
+        """Return two certificates."""
+        return (self._certificate, self._certificate)
 
     def crl(self) -> bytes:
         """Return nothing."""
@@ -74,9 +78,23 @@ def status(answer: TestResponse) -> ocsp.OCSPCertStatus:
     return ocsp.load_der_ocsp_response(answer.data).certificate_status
 
 
-def test_the_chain_is_pem(client: FlaskClient, builtin_ca: BuiltinCA) -> None:
-    """As RFC 8555, 9.1 has it."""
+def test_the_issuer_is_one_certificate_in_der(client: FlaskClient, builtin_ca: BuiltinCA) -> None:
+    """As caIssuers wants it (RFC 5280, 4.2.2.1)."""
     answer = client.get(f"/pki/{builtin_ca.name}/chain")
+    assert answer.mimetype == "application/pkix-cert"
+    assert [answer.data] == list(builtin_ca.chain())
+
+
+def test_several_certificates_are_a_certs_only_cms(client: FlaskClient) -> None:
+    """The other form that RFC 5280, 4.2.2.1 knows."""
+    answer = client.get("/pki/old/chain")
+    assert answer.mimetype == "application/pkcs7-mime"
+    assert len(load_der_pkcs7_certificates(answer.data)) == 2
+
+
+def test_the_chain_in_pem(client: FlaskClient, builtin_ca: BuiltinCA) -> None:
+    """As RFC 8555, 9.1 has it."""
+    answer = client.get(f"/pki/{builtin_ca.name}/chain?format=pem")
     assert answer.mimetype == "application/pem-certificate-chain"
     chain = x509.load_pem_x509_certificates(answer.data)
     assert [one.public_bytes(Encoding.DER) for one in chain] == list(builtin_ca.chain())

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 from click.testing import CliRunner
 
 from mobid.cli import main
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from click.testing import Result
@@ -32,6 +34,13 @@ class Mobid:
         done = self(*words, "-o", "json")
         assert done.exit_code == 0, done.output
         return json.loads(done.stdout)
+
+
+@pytest.fixture(autouse=True)
+def logging_of_its_own() -> Iterator[None]:
+    """A command sets up the logging of its process; take that back."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -95,7 +95,8 @@ class Phone:
             text=True,
             env=os.environ | {PHONE_PASSWORD: WALK_PASSWORD},
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener: Final = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def hears(self, event: str) -> dict[str, Any]:
         """Wait until the phone tells this; fail with its own words if it ends without."""
@@ -116,11 +117,13 @@ class Phone:
         if self._process.poll() is None:
             self._process.terminate()
         self._process.wait(STOP_TIMEOUT)
+        self._listener.join(STOP_TIMEOUT)
 
     def _listen(self) -> None:
-        for line in self._process.stdout or ():
-            self._tell(_event(line))
-        self._tell({"event": "ended", "status": self._process.wait()})
+        with self._process:
+            for line in self._process.stdout or ():
+                self._tell(_event(line))
+        self._tell({"event": "ended", "status": self._process.returncode})
 
     def _tell(self, event: dict[str, Any]) -> None:
         with self._more:
