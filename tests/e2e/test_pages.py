@@ -76,7 +76,8 @@ class Visit:
 
     def click(self, button: str) -> None:
         """Click what is called a button, and arrive."""
-        self.page.get_by_role("button", name=button, exact=True).click()
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=button, exact=True).click()
 
     @property
     def title(self) -> str:
@@ -193,4 +194,4 @@ def test_the_keyboard_reaches_the_content_first(visit: Visit) -> None:
     assert box is not None
     assert box["x"] >= 0
     visit.page.keyboard.press("Enter")
-    assert visit.page.url.endswith("#main")
+    visit.page.wait_for_url("**/#main")
