@@ -13,6 +13,7 @@ import secrets
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -22,10 +23,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from mobid.ca import Surroundings
+from mobid.ca.builtin import create, initialise
 from mobid.config import Times
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.instances import StepName
 from mobid.domain.mobile_ids import Device
+from mobid.domain.options import Kind
 from mobid.domain.users import UserState
 from mobid.optionscripts import SCRIPT_NAME, SHIPPED_VERSION_0, OptionScripts
 from mobid.processes.authority import (
@@ -33,9 +37,11 @@ from mobid.processes.authority import (
     Issued,
     OutcomeUnknown,
     Pending,
+    Reason,
     Status,
     Unavailable,
 )
+from mobid.processes.cascades import user_deactivated, user_deleted, user_reactivated
 from mobid.processes.certificate_work import CertificateWork, NotYet
 from mobid.processes.codes import Codes
 from mobid.processes.decision import OptionDecision
@@ -60,21 +66,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Engine
-    from tests.conftest import PostgreSQL, StandingClock
+    from tests.conftest import Orders, PostgreSQL, StandingClock
 
     from mobid.ca.builtin import BuiltinCA
+    from mobid.ca.builtin.store import CAStore
     from mobid.domain.certificates import Certificate
     from mobid.domain.enrolments import Enrolment
     from mobid.domain.instances import Instance
     from mobid.domain.mobile_ids import MobileID, ProfileState
-    from mobid.domain.options import Kind
-    from mobid.processes.authority import Capabilities, Order, Reason
+    from mobid.processes.authority import Capabilities, Order
     from mobid.processes.enrolment import ResultPending
     from mobid.processes.views import InstanceView
+    from mobid.storage.unit_of_work import SQLUnit
 
 CA: Final = "builtin"
 _EMPTIED: Final = [
-    table for table in reversed(metadata.sorted_tables) if not table.name.startswith("ca_")
+    f"DELETE FROM {table.name}"
+    for table in reversed(metadata.sorted_tables)
+    if not table.name.startswith("ca_")
 ]
 HR: Final = Actor(ActorKind.SCIM_CLIENT, "hr")
 
@@ -105,6 +114,11 @@ class LineToCA:
     def says(self, verb: str) -> int:
         """Return how often a verb was called."""
         return self.calls.count(verb)
+
+    def revokes(self, certificate: Certificate) -> None:
+        """Revoke without being asked to."""
+        assert certificate.der is not None
+        self.ca.revoke(certificate.der, Reason.UNSPECIFIED, certificate.ordered_at)
 
     @contextmanager
     def _line(self, verb: str) -> Iterator[None]:
@@ -376,6 +390,31 @@ class Person:
         """A fresh login."""
         self.signed_in_at = self.place.clock()
 
+    def deactivated(self) -> None:
+        """SCIM sets `active` to false."""
+        with self.place.units() as unit:
+            self._becomes(unit, UserState.INACTIVE)
+            user_deactivated(unit, self.id, by=HR)
+            unit.commit()
+
+    def reactivated(self) -> None:
+        """SCIM sets `active` to true."""
+        with self.place.units() as unit:
+            self._becomes(unit, UserState.ACTIVE)
+            user_reactivated(unit, self.id, self.place.settlement, by=HR)
+            unit.commit()
+
+    def deleted(self) -> None:
+        """SCIM deletes them."""
+        with self.place.units() as unit:
+            self._becomes(unit, UserState.DELETED)
+            user_deleted(unit, self.id, by=HR)
+            unit.commit()
+
+    def _becomes(self, unit: SQLUnit, state: UserState) -> None:
+        unit.users.lock(self.id)
+        unit.connection.execute(sa.update(users).where(users.c.id == self.id).values(state=state))
+
     def starts_get(self) -> InstanceView:
         """Click *Get mobile ID*."""
         return self.place.runner.start_get(self.caller)[0]
@@ -481,7 +520,9 @@ class Phone:
         transport: Mapping[str, str] | None = None,
     ) -> None:
         """Make a key for every kind that was asked for, and send the requests."""
-        self.csrs = dict(csrs or {kind: self.makes_csr() for kind in self.claimed.kinds})
+        if csrs is None:
+            csrs = {kind: self.makes_csr() for kind in self.claimed.kinds}
+        self.csrs = dict(csrs)
         self.place.phones.keys(self.caller, self.csrs, transport)
 
     @staticmethod
@@ -544,8 +585,9 @@ def database(request: pytest.FixtureRequest) -> SharedDatabase:
     """An empty database of each kind: every test that asks for it runs on both."""
     found: SharedDatabase = request.getfixturevalue(f"shared_{request.param}")
     with Transactions(found.engine).writing() as connection:
-        for table in _EMPTIED:
-            connection.execute(sa.delete(table))
+        # PostgreSQL takes them all in one message.
+        for deletion in _EMPTIED if found.name == "sqlite" else ["; ".join(_EMPTIED)]:
+            connection.exec_driver_sql(deletion)
     return found
 
 
@@ -557,10 +599,47 @@ def sandbox() -> Iterator[OptionScripts]:
     scripts.close()
 
 
+@pytest.fixture(scope="session")
+def ca_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key of one CA for the session; its record is new for every test."""
+    folder = tmp_path_factory.mktemp("authority") / "ca"
+    initialise(folder, name="Example Mobile ID CA", now=datetime(2026, 11, 22, 12, tzinfo=UTC))
+    return folder
+
+
+@pytest.fixture
+def builtin_ca(ca_folder: Path, clock: StandingClock, ca_store: CAStore) -> BuiltinCA:
+    """A built-in CA with that key, for all three kinds."""
+    surroundings = Surroundings(
+        clock=clock, key_folder=ca_folder, public_url="http://id.example.org", store=ca_store
+    )
+    return create({"kinds": list(Kind)}, surroundings)
+
+
 @pytest.fixture
 def ca(builtin_ca: BuiltinCA) -> LineToCA:
     """A line to a CA that can hold; a test may override it by one to a CA that cannot."""
     return HoldingLine(builtin_ca)
+
+
+@pytest.fixture
+def other_ca(tmp_path: Path, clock: StandingClock, ca_store: CAStore) -> LineToCA:
+    """A CA of somebody else."""
+    folder = tmp_path / "other"
+    initialise(folder, name="Other CA", now=clock())
+    surroundings = Surroundings(
+        clock=clock,
+        key_folder=folder,
+        public_url="http://other.example.org",
+        store=type(ca_store)(),
+    )
+    return HoldingLine(create({"kinds": list(Kind)}, surroundings))
+
+
+@pytest.fixture
+def other_orders(builtin_ca: BuiltinCA, order_of: Orders) -> list[Issued]:
+    """Certificates of our CA that we know nothing of."""
+    return [builtin_ca.issue(order_of()) for _ in range(2)]
 
 
 @pytest.fixture
