@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from mobid.api import errors as api
 from mobid.auth import errors as auth
 from mobid.domain import errors as domain
-from mobid.optionscripts import RequestTooLarge, SandboxUnavailable
+from mobid.optionscripts import RequestTooLarge
 from mobid.processes import errors as processes
 from mobid.processes.authority import Unavailable
 from mobid.storage import DatabaseUnavailable, Unstorable
@@ -96,12 +96,7 @@ TABLE: Final[Mapping[type[Exception], Row]] = {
     Unavailable: Row(
         503, "CA_UNAVAILABLE", retry_after=_SOON, detail="The CA does not answer. Try again soon."
     ),
-    SandboxUnavailable: Row(
-        503,
-        "SANDBOX_UNAVAILABLE",
-        retry_after=_SOON,
-        detail="No option script can be run right now. Try again soon.",
-    ),
+    processes.SandboxNotAvailable: Row(503, retry_after=_SOON),
     DatabaseUnavailable: Row(
         503,
         "DATABASE_UNAVAILABLE",

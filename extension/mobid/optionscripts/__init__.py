@@ -2,7 +2,7 @@
 
 from mobid.optionscripts.evaluation import OptionScripts
 from mobid.optionscripts.shipped import SCRIPT_NAME, SHIPPED_VERSION_0
-from mobid_scripts.errors import RequestTooLarge, SandboxUnavailable, ScriptsError
+from mobid_scripts.errors import RequestTooLarge
 from mobid_scripts.limits import Limits
 
 __all__ = [
@@ -11,6 +11,4 @@ __all__ = [
     "Limits",
     "OptionScripts",
     "RequestTooLarge",
-    "SandboxUnavailable",
-    "ScriptsError",
 ]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import structlog
 
 from mobid.domain.options import Kind, Notify, Options, QRLocation, Recovery, Validity
 from mobid.optionscripts.released import attributes_of, defaults_for
 from mobid.optionscripts.words import DECLARATION
+from mobid.processes.errors import SandboxNotAvailable
 from mobid.processes.ports import Diagnostic, Evaluation, Outcome
+from mobid_scripts.errors import SandboxUnavailable
 from mobid_scripts.outcome import Code
 from mobid_scripts.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from mobid.domain.users import User
@@ -21,10 +26,13 @@ if TYPE_CHECKING:
     from mobid_scripts.limits import Limits
 
 
+_log: Final = structlog.get_logger(__name__)
+
+
 class OptionScripts:
     """Our option scripts in their sandbox. One per process, thread-safe; `close` ends its fork server.
 
-    Whatever a script does is an `Evaluation`. `SandboxUnavailable` and `RequestTooLarge`, no script's
+    Whatever a script does is an `Evaluation`. `SandboxNotAvailable` and `RequestTooLarge`, no script's
     fault, are raised: nothing was decided then, and nothing may be issued.
     """
 
@@ -33,7 +41,8 @@ class OptionScripts:
 
     def check(self, source: str) -> Evaluation:
         """Compile a script, in the sandbox too, and return everything that is wrong with it."""
-        checked = self._sandbox.check(source)
+        with _availability():
+            checked = self._sandbox.check(source)
         return Evaluation(
             outcome=Outcome.OK if checked.accepted else Outcome.REJECTED_AT_UPLOAD,
             diagnostics=_diagnostics(checked.diagnostics),
@@ -43,7 +52,10 @@ class OptionScripts:
 
     def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
         """Run a script on the released attributes of a user, as of a moment."""
-        run = self._sandbox.run(source, attributes_of(user), defaults=defaults_for(user), now=at)
+        with _availability():
+            run = self._sandbox.run(
+                source, attributes_of(user), defaults=defaults_for(user), now=at
+            )
         evaluation = Evaluation(
             outcome=Outcome(run.outcome.value),
             options=None if run.options is None else _options(run.options),
@@ -58,6 +70,16 @@ class OptionScripts:
     def close(self) -> None:
         """End the fork server."""
         self._sandbox.close()
+
+
+@contextmanager
+def _availability() -> Iterator[None]:
+    """Tell callers of a sandbox that cannot run, and the log why."""
+    try:
+        yield
+    except SandboxUnavailable as unavailable:
+        _log.error("sandbox_unavailable", reason=unavailable.reason)  # the reason says it all
+        raise SandboxNotAvailable from unavailable
 
 
 def _offered_once(evaluation: Evaluation) -> Evaluation:

@@ -22,6 +22,7 @@ ProcessError
 │   └── VersionConflict          VERSION_CONFLICT
 └── Fault                        our side or the CA's; the same call may work later
     ├── OptionScriptFailed       OPTION_SCRIPT_ERROR
+    ├── SandboxNotAvailable      SANDBOX_UNAVAILABLE
     └── CANotAvailable           CA_UNAVAILABLE
 """
 
@@ -240,6 +241,15 @@ class OptionScriptFailed(Fault):
             "A mobile ID cannot be ordered right now: its option script failed. "
             f"Tell your service desk the reference {reference}."
         )
+
+
+class SandboxNotAvailable(Fault):
+    """No option script can be run, so nothing can be decided; why is for the log."""
+
+    code = "SANDBOX_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("No option script can be run right now. Try again soon.")
 
 
 class CANotAvailable(Fault):

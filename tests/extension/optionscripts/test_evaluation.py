@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mobid.domain.options import Kind, Notify, Options, QRLocation, Recovery, Validity
-from mobid.optionscripts import SHIPPED_VERSION_0, OptionScripts, SandboxUnavailable
+from mobid.optionscripts import SHIPPED_VERSION_0, OptionScripts
+from mobid.processes.errors import SandboxNotAvailable
 from mobid.processes.ports import OptionScript, Outcome
 
 if TYPE_CHECKING:
@@ -178,6 +179,6 @@ def test_without_a_sandbox_there_is_no_answer(scripts: Scripts) -> None:
     """Nothing runs in the process of the server, whatever happens to the sandbox."""
     closed = OptionScripts()
     closed.close()
-    with pytest.raises(SandboxUnavailable, match="it is closed"):
+    with pytest.raises(SandboxNotAvailable, match="No option script can be run right now"):
         closed.check("")
     assert scripts.evaluate("").outcome is Outcome.OK
