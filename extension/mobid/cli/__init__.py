@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import rich_click as click
@@ -31,6 +32,8 @@ __all__ = ["main"]
 @click.pass_context
 def main(context: click.Context, home: Path) -> None:
     """Mobile IDs for the identity platform that you already have."""
+    # Whatever a command writes - database, journals, locks - is for its owner only.
+    os.umask(0o077)
     context.obj = home
 
 

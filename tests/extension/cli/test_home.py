@@ -35,7 +35,7 @@ class TestInit:
         assert {"audit.key", "ca.key", "enrolment.key", "session.key"} <= {key.name for key in keys}
         assert {mode(key) for key in keys} == {0o600}
         assert mode(mobid.home) == mode(mobid.home / "keys") == 0o700
-        assert mode(mobid.home / "mobid.toml") == 0o600
+        assert mode(mobid.home / "mobid.toml") == mode(mobid.home / "mobid.db") == 0o600
 
     def test_it_can_be_repeated(self, mobid: Mobid) -> None:
         """A second init keeps every key: certificates that exist go on being the CA's."""
