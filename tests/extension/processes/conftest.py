@@ -38,6 +38,7 @@ from mobid.processes.authority import (
     OutcomeUnknown,
     Pending,
     Reason,
+    Rejected,
     Status,
     Unavailable,
 )
@@ -57,12 +58,11 @@ from mobid.processes.steps import Act, Caller
 from mobid.processes.timeouts import TimeOuts
 from mobid.storage import SQLUnits, Transactions, open_engine
 from mobid.storage.effects import KINDS, table_of
-from mobid.storage.tables import audit_events, authority_records, metadata, users
+from mobid.storage.tables import audit_events, authority_records, metadata, mobile_ids, users
 from mobid.storage.users import UserRow, insert_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
 
 CA: Final = "builtin"
 _EMPTIED: Final = [
-    f"DELETE FROM {table.name}"
+    str(sa.delete(table))
     for table in reversed(metadata.sorted_tables)
     if not table.name.startswith("ca_")
 ]
@@ -107,8 +107,15 @@ class LineToCA:
         """What answers in the place of the CA, if it answers; or what happens before it does."""
         self.also: list[Issued] = []
         """More certificates that the CA has for the orders that it is asked to find."""
-        self.unheard: set[Status] = set()
-        """Words that the CA does not say: it says `unknown` instead."""
+        self.forgets: set[str] = set()
+        """Verbs that the CA accepts, and then does not do."""
+        self.loses: set[bytes] = set()
+        """Certificates that are not in the CA's record any more."""
+        self.known_reasons = frozenset(Reason)
+        self.reasons: list[Reason] = []
+        """Why the CA was told to revoke, each time."""
+        self.after_status: Callable[[], None] = lambda: None
+        """What happens when the CA has answered for a certificate, and before we have heard it."""
         self.calls: list[str] = []
 
     def says(self, verb: str) -> int:
@@ -133,7 +140,12 @@ class LineToCA:
         """Return what the built-in CA can do, as far as this line lets it."""
         with self._line("capabilities"):
             known = self.ca.capabilities()
-        return replace(known, holds=self.holds, settle_seconds=self.settle_seconds)
+        return replace(
+            known,
+            holds=self.holds,
+            reasons=self.known_reasons,
+            settle_seconds=self.settle_seconds,
+        )
 
     def issue(self, order: Order) -> Issued | Pending:
         """Ask for one certificate."""
@@ -148,13 +160,18 @@ class LineToCA:
     def revoke(self, certificate: bytes, reason: Reason, at: datetime) -> None:
         """Revoke for good."""
         with self._line("revoke"):
-            self.ca.revoke(certificate, reason, at)
+            if certificate in self.loses:
+                raise Rejected("There is no such certificate.")
+            self.reasons.append(reason)
+            if "revoke" not in self.forgets:
+                self.ca.revoke(certificate, reason, at)
 
     def status(self, certificate: bytes) -> Status:
         """Return the CA's own word."""
         with self._line("status"):
             status = self.ca.status(certificate)
-        return Status.UNKNOWN if status in self.unheard else status
+        self.after_status()
+        return Status.UNKNOWN if certificate in self.loses else status
 
 
 class HoldingLine(LineToCA):
@@ -358,6 +375,12 @@ class Place:
                 SCRIPT_NAME, stored.version, expected=active.version if active else 0, by="ada"
             )
             unit.commit()
+
+    def put(self, mobile_id: str, **columns: Any) -> None:
+        """Write the row of a mobile ID, however it may have come to that."""
+        change = sa.update(mobile_ids).where(mobile_ids.c.id == mobile_id).values(columns)
+        with self.transactions.writing() as connection:
+            connection.execute(change)
 
     def forgets_ca(self) -> None:
         """Forget what the CA has answered so far."""
@@ -618,8 +641,14 @@ def builtin_ca(ca_folder: Path, clock: StandingClock, ca_store: CAStore) -> Buil
 
 @pytest.fixture
 def ca(builtin_ca: BuiltinCA) -> LineToCA:
-    """A line to a CA that can hold; a test may override it by one to a CA that cannot."""
+    """A line to a CA that can hold; tests of one that cannot override it by `plain_ca`."""
     return HoldingLine(builtin_ca)
+
+
+@pytest.fixture
+def plain_ca(builtin_ca: BuiltinCA) -> LineToCA:
+    """A line to a CA that cannot hold."""
+    return LineToCA(builtin_ca)
 
 
 @pytest.fixture
