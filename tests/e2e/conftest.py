@@ -1,0 +1,737 @@
+"""The whole product for the tests: in this process at a clock that moves by hand, or as real servers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import uuid
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey
+
+from mobid.app import Product, create_app, initialise
+from mobid.auth.sessions import sign_in
+from mobid.auth.tokens import SCOPES
+from mobid.ca.builtin import initialise as initialise_ca
+from mobid.cli.demo.actors import FrontEnd, Phone
+from mobid.cli.demo.checks import Verifier, find_openssl
+from mobid.cli.demo.server import register_front_end
+from mobid.config import create_home, key_folder, load
+from mobid.domain.actors import SYSTEM
+from mobid.processes.authority import AuthorityError, Reason
+from mobid.processes.certificate_work import NotYet
+from mobid.storage import open_engine
+from mobid.storage.tables.access import Audience
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from flask.testing import FlaskClient
+    from tests.conftest import PostgreSQL
+    from tests.e2e.connector.mobid_line import CAOnALine
+    from werkzeug.test import TestResponse
+
+    from mobid.crashpoints import CrashPoint
+
+DATABASES: Final = ("sqlite", "postgresql")
+CONNECTOR: Final = Path(__file__).with_name("connector")
+PHONE: Final = Path(__file__).parents[2] / "examples" / "phone" / "phone.py"
+GET: Final = "MobileIDSelfServiceProcGet"
+LOCK: Final = "MobileIDSelfServiceProcLock"
+USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
+PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+SHOWN: Final = "user,state,active,certificates"
+PATIENCE: Final = 20.0
+_ONE_DAY: Final = "options.validity = days(1)\n"
+_PORTS: Final = range(20_000, 32_000)
+"""Below those that the system gives to clients, so that a server that died finds its port free."""
+
+
+def until(true: Callable[[], object], what: str, *, seconds: float = PATIENCE) -> None:
+    """Look again and again until something is true."""
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.05)):
+        if true():
+            return
+        pause.wait(0.05)
+    pytest.fail(f"{what}: not within {seconds} s")
+
+
+# --- phones and persons -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a phone was answered."""
+
+    status: int
+    said: dict[str, Any]
+    nonce: str
+
+    @property
+    def code(self) -> str:
+        """The code of a problem; empty for what is none."""
+        return str(self.said.get("code", ""))
+
+
+class Handset:
+    """A phone that signs with a library that is not ours, and says what a test wants it to say."""
+
+    def __init__(self, server: str, post: Callable[[str, bytes], Answer], name: str) -> None:
+        self.name: Final = name
+        self.kid = ""
+        self._server: Final = server
+        self._post: Final = post
+        self._key: Final = ECKey.generate_key("P-256", auto_kid=False)
+        self._keys: Final[dict[str, ec.EllipticCurvePrivateKey]] = {}
+        self._nonce = ""
+
+    def claim(self, code: str) -> Answer:
+        """Claim a code, and remember what for."""
+        answer = self._say("claim", {"code": code, "device": {"name": self.name}})
+        if answer.status == 200:
+            self.kid = answer.said["kid"]
+            for one in answer.said["keys"]:
+                self._keys.setdefault(one["kind"], ec.generate_private_key(ec.SECP256R1()))
+        return answer
+
+    def keys(self) -> Answer:
+        """Send a request for every kind."""
+        requests = {kind: _b64(_request_for(key)) for kind, key in self._keys.items()}
+        return self._say("keys", {"csrs": requests})
+
+    def result(self) -> Answer:
+        """Ask for the certificates."""
+        return self._say("result", {})
+
+    def confirm(self, certificates: Sequence[Mapping[str, str]]) -> Answer:
+        """Say that these are installed, and prove it with the authentication key."""
+        names = [_b64(hashlib.sha256(_bytes(one["certificate"])).digest()) for one in certificates]
+        pem = self._keys["authentication"].private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+        header = {"alg": "ES256", "typ": "mobid-confirm", "url": self._url("confirm")}
+        proof = _signed(header, {"kid": self.kid, "hashes": names}, ECKey.import_key(pem))
+        return self._say("confirm", {"hashes": names, "proof": proof})
+
+    def status(self) -> str:
+        """Return the state of the mobile ID on this phone."""
+        return str(self._say("status", {}).said["state"])
+
+    def remove(self) -> Answer:
+        """Remove the mobile ID from this phone."""
+        return self._say("remove", {})
+
+    def _say(self, verb: str, payload: Mapping[str, object]) -> Answer:
+        answer = self._send(verb, payload)
+        # The first message after a claim may have no nonce that is still good: it gets one.
+        return self._send(verb, payload) if answer.code == "BAD_NONCE" else answer
+
+    def _send(self, verb: str, payload: Mapping[str, object]) -> Answer:
+        header: dict[str, Any] = {"alg": "ES256", "url": self._url(verb)}
+        if verb == "claim":
+            public = self._key.as_dict(private=False)
+            header["jwk"] = {name: public[name] for name in ("kty", "crv", "x", "y")}
+        else:
+            header |= {"kid": self.kid, "nonce": self._nonce}
+        body = json.dumps(_signed(header, payload, self._key)).encode()
+        answer = self._post(f"/device/v1/{verb}", body)
+        self._nonce = answer.nonce
+        return answer
+
+    def _url(self, verb: str) -> str:
+        return f"{self._server}/device/v1/{verb}"
+
+
+def _signed(
+    header: Mapping[str, object], payload: Mapping[str, object], key: ECKey
+) -> dict[str, Any]:
+    registry = jws.JWSRegistry(algorithms=["ES256"], strict_check_header=False)
+    members: jws.HeaderDict = {"protected": dict(header)}
+    return dict(jws.serialize_json(members, json.dumps(payload).encode(), key, registry=registry))
+
+
+def _request_for(key: ec.EllipticCurvePrivateKey) -> bytes:
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+@dataclass
+class Person:
+    """A user at a registered front end, with the run that they look at and the phone in their hand."""
+
+    world: World
+    user_id: str
+    instance: dict[str, Any] = field(default_factory=dict)
+    phone: Handset | None = None
+    delivered: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def step(self) -> str:
+        """The step that the run is at, as it was last shown."""
+        return str(self.instance["step"]["name"])
+
+    @property
+    def mobile_id(self) -> str:
+        """The mobile ID of the run."""
+        return str(self.instance["mobile_id"])
+
+    @property
+    def handset(self) -> Handset:
+        """The phone, which a Get that has come that far has."""
+        assert self.phone is not None
+        return self.phone
+
+    def call(self, method: str, path: str, body: object = None) -> TestResponse:
+        """Call a hook under an assertion of the front end."""
+        headers = {"Authorization": f"Bearer {self.world.assertion(self.user_id)}"}
+        return self.world.http.open(f"/processes{path}", method=method, json=body, headers=headers)
+
+    def start(self, process: str, **body: object) -> TestResponse:
+        """Start a process, and look at the run."""
+        return self._looked_at(self.call("POST", f"/{process}/start", body))
+
+    def act(self, action: str, *, seq: int | None = None, **answer: object) -> TestResponse:
+        """Take an action on the step as it was last shown, or on an older one; look at the run."""
+        shown = self.instance["step"]["seq"]
+        body = {"step_seq": shown if seq is None else seq, "input": answer}
+        return self._looked_at(
+            self.call("POST", f"/instances/{self.instance['id']}/{action}", body)
+        )
+
+    def look(self) -> dict[str, Any]:
+        """Look at the run as it is now."""
+        answer = self._looked_at(self.call("GET", f"/instances/{self.instance['id']}"))
+        assert answer.status_code == 200, answer.text
+        return self.instance
+
+    def take_phone(self) -> None:
+        """Scan the code that is shown, and let the phone send its keys."""
+        self.phone = self.world.handset("Anna's phone")
+        claimed = self.phone.claim(self.instance["step"]["data"]["typed_code"])
+        assert claimed.status == 200, claimed
+        self.number = str(claimed.said["number"])
+        assert self.phone.keys().status == 200
+        self.look()
+
+    def approve(self) -> TestResponse:
+        """Pick the number that the phone shows."""
+        return self.act("next", number=self.number)
+
+    def fetch(self) -> None:
+        """Let the phone fetch its certificates."""
+        answer = self.handset.result()
+        assert answer.status == 200, answer
+        self.delivered = answer.said["certificates"]
+
+    def _looked_at(self, answer: TestResponse) -> TestResponse:
+        if answer.status_code < 300:
+            self.instance = cast("dict[str, Any]", answer.json)
+        return answer
+
+
+# --- the product in this process ---------------------------------------------------------------------
+
+
+class Clock:
+    """A clock that is moved by hand. It begins today: certificates of the CA begin then, too."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        """Return what it shows."""
+        return self.now
+
+    def pass_by(self, time: timedelta) -> None:
+        """Let time go by."""
+        self.now += time
+
+
+class World:
+    """One product on one database behind its own HTTP, and everybody around it.
+
+    Its CA hangs on a line that `line_is_cut` cuts. No worker runs: what is not done at once is done
+    by `work`, when a test says so. Tests share it; each has persons of its own.
+    """
+
+    def __init__(self, home: Path, database_url: str) -> None:
+        self.home: Final = home
+        self.clock: Final = Clock()
+        self.switches: Final = home.parent / "switches"
+        self.switches.mkdir()
+        make_home(
+            home,
+            database_url=database_url,
+            port=8080,
+            more='demo = true\nauthority = "line"\n'
+            f'authority_settings = {{ switches = "{self.switches}" }}\n',
+        )
+        self.product: Final = Product(load(home, {}), clock=self.clock)
+        self._app: Final = create_app(self.product)
+        self.http: Final[FlaskClient] = self._app.test_client()
+        self._key: Final = ECKey.import_key(register_front_end(self.product, "intranet"))
+        self._tokens: Final = {
+            audience: self.product.tokens.create(
+                "test", audience, SCOPES[audience], by=SYSTEM
+            ).bearer.reveal()
+            for audience in Audience
+        }
+        self._admin("versions", source=_ONE_DAY, comment="For the tests")
+        self._admin("activate", version=1, expected_active=0)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.product.settings.public_url
+
+    @property
+    def ca(self) -> CAOnALine:
+        """The CA itself, at its end of the line."""
+        return cast("CAOnALine", self.product.authorities["line"])
+
+    def person(self) -> Person:
+        """Return a new active user, who arrived over SCIM."""
+        name = f"anna-{uuid.uuid4().hex[:12]}"
+        answer = self.scim(
+            "POST",
+            "/Users",
+            {
+                "schemas": [USER],
+                "userName": name,
+                "displayName": "Anna Example",
+                "emails": [{"value": f"{name}@example.org", "primary": True}],
+            },
+        )
+        assert answer.status_code == 201, answer.text
+        return Person(self, str(cast("dict[str, Any]", answer.json)["id"]))
+
+    def scim(self, method: str, path: str, body: object = None) -> TestResponse:
+        """Send a SCIM request."""
+        headers = {"Authorization": f"Bearer {self._tokens[Audience.SCIM]}"}
+        return self.http.open(f"/scim/v2{path}", method=method, json=body, headers=headers)
+
+    def patch(self, path: str, name: str, value: object) -> TestResponse:
+        """Replace one attribute over SCIM."""
+        operation = {"op": "replace", "path": name, "value": value}
+        return self.scim("PATCH", path, {"schemas": [PATCH_OP], "Operations": [operation]})
+
+    def mobile_id(self, mobile_id: str) -> dict[str, Any]:
+        """Read a mobile ID over SCIM."""
+        answer = self.scim("GET", f"/MobileIDs/{mobile_id}?attributes={SHOWN}")
+        assert answer.status_code == 200, answer.text
+        return cast("dict[str, Any]", answer.json)
+
+    def revoke_behind_our_back(self, mobile_id: str) -> None:
+        """Let somebody at the CA revoke the first certificate of a mobile ID."""
+        shown = self.scim("GET", f"/MobileIDs/{mobile_id}?attributes=certificates.value").json
+        first = cast("dict[str, Any]", shown)["certificates"][0]["value"]
+        self.ca.revoke(base64.b64decode(first), Reason.AFFILIATION_CHANGED, self.clock())
+
+    def revoked(self) -> dict[str, str]:
+        """Return what the CA's list says: the reason of each serial number on it."""
+        (name,) = self.product.publishers
+        answer = self.http.get(f"/pki/{name}/crl")
+        listed = x509.load_der_x509_crl(answer.data)
+        return {format(one.serial_number, "x"): _reason_of(one) for one in listed}
+
+    def handset(self, name: str) -> Handset:
+        """Return a phone."""
+
+        def post(path: str, body: bytes) -> Answer:
+            answer = self.http.post(path, data=body, content_type="application/jose+json")
+            return Answer(
+                answer.status_code,
+                json.loads(answer.data),
+                answer.headers.get("Replay-Nonce", ""),
+            )
+
+        return Handset(self.url, post, name)
+
+    def assertion(self, user_id: str) -> str:
+        """Say who is signed in at the front end."""
+        now = int(self.clock().timestamp())
+        claims = {
+            "iss": "intranet",
+            "sub": user_id,
+            "aud": self.url,
+            "iat": now,
+            "exp": now + 60,
+            "jti": secrets.token_urlsafe(16),
+            "auth_time": now,
+        }
+        return jwt.encode({"alg": "ES256"}, claims, self._key)
+
+    def page_of(self, person: Person) -> str:
+        """Return the words of the page that shows the run of a person, who is signed in there."""
+        browser = self._app.test_client()
+        with browser.session_transaction(base_url=self.url) as session:
+            sign_in(session, person.user_id, self.clock())
+        page = browser.get(f"/instances/{person.instance['id']}", base_url=self.url)
+        assert page.status_code == 200, page.text
+        return " ".join(re.sub(r"<[^>]*>", " ", page.text).split())
+
+    @contextmanager
+    def line_is_cut(self) -> Iterator[None]:
+        """Cut the line to the CA while the block runs."""
+        with self._switched("cut"):
+            yield
+
+    @contextmanager
+    def ca_refuses(self) -> Iterator[None]:
+        """Let the CA reject every order while the block runs."""
+        with self._switched("refuse"):
+            yield
+
+    def work(self) -> None:
+        """Do what wants work, as a worker does when its time has come."""
+        do: Mapping[str, Callable[[str], None]] = {
+            "certificate": self.product.certificate_work,
+            "instance": self.product.instance_work,
+        }
+        for one in self.product.effects.overview():
+            with suppress(AuthorityError, NotYet):
+                do[one.kind](one.id)
+
+    def until(self, true: Callable[[], object], what: str) -> None:
+        """Let work be done until something is true."""
+
+        def worked() -> object:
+            if not true():
+                self.work()
+            return true()
+
+        until(worked, what)
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        self.product.close()
+
+    @contextmanager
+    def _switched(self, name: str) -> Iterator[None]:
+        switch = self.switches / name
+        switch.touch()
+        try:
+            yield
+        finally:
+            switch.unlink()
+
+    def _admin(self, action: str, **body: object) -> None:
+        answer = self.http.post(
+            f"/admin/v1/scripts/MobileIDScriptOptions/{action}",
+            json=body,
+            headers={"Authorization": f"Bearer {self._tokens[Audience.ADMIN]}"},
+        )
+        assert answer.status_code < 300, answer.text
+
+
+def _reason_of(revoked: x509.RevokedCertificate) -> str:
+    try:
+        return str(revoked.extensions.get_extension_for_class(x509.CRLReason).value.reason.value)
+    except x509.ExtensionNotFound:
+        return "unspecified"
+
+
+def make_home(home: Path, *, database_url: str, port: int, more: str = "") -> None:
+    """Make a home with keys, schema and a CA; what it says of times is for tests."""
+    create_home(home)
+    with (home / "mobid.toml").open("a") as settings:
+        settings.write(
+            f'listen_port = {port}\ndatabase_url = "{database_url}"\n{more}'
+            '[times]\nattempt_lost = "1s"\n'
+        )
+    initialise_ca(key_folder(home).path, name="CA of a test", now=datetime.now(UTC))
+    initialise(load(home, {}))
+
+
+@pytest.fixture(scope="session")
+def connector() -> Iterator[Path]:
+    """The folder of the connector, which is installed for this run."""
+    path = str(CONNECTOR)
+    sys.path.append(path)
+    yield CONNECTOR
+    sys.path.remove(path)
+
+
+@pytest.fixture(scope="session")
+def database_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], str]:
+    """Return the address of a fresh database of a kind; both kinds end with the run."""
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp('database') / 'mobid.db'}"
+        server: PostgreSQL = request.getfixturevalue("postgresql_server")
+        return server.url(server.create())
+
+    return make
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def world(
+    request: pytest.FixtureRequest,
+    connector: Path,  # noqa: ARG001  # it is installed
+    database_url: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    """The product in this process, on a database of each kind."""
+    made = World(tmp_path_factory.mktemp("world") / "home", database_url(request.param))
+    yield made
+    made.close()
+
+
+# --- the product as real servers -----------------------------------------------------------------------
+
+
+class Site:
+    """A home with a database, and the server process that may run on it."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.folder: Final = folder
+        self.home: Final = folder / "home"
+        self.log: Final = folder / "server.log"
+        port = free_port()
+        self.url: Final = f"http://127.0.0.1:{port}"
+        make_home(self.home, database_url=database_url, port=port)
+        self._server: subprocess.Popen[bytes] | None = None
+        self._engine: Final = open_engine(database_url)
+        with Product(load(self.home, {})) as product:
+            scopes = SCOPES[Audience.SCIM]
+            token = product.tokens.create("test", Audience.SCIM, scopes, by=SYSTEM)
+            self._token: Final = token.bearer.reveal()
+            self._told: Final = {
+                "base_url": self.url,
+                "frontend": "intranet",
+                "frontend_key": register_front_end(product, "intranet"),
+            }
+            (name,) = product.publishers
+        self._pki: Final = f"{self.url}/pki/{name}"
+        self.verifier: Final = Verifier(
+            openssl=find_openssl(),
+            ca=folder / "ca.pem",
+            crl=folder / "crl.pem",
+            ocsp_url=f"{self._pki}/ocsp",
+        )
+
+    def serve(self, crashpoint: str = "") -> None:
+        """Start `mobid serve`, with a crash point armed or with none, and wait until it answers."""
+        environ = dict(os.environ)
+        if crashpoint:
+            environ["MOBID_CRASHPOINT"] = crashpoint
+        self.log.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "mobid.cli", "--home", str(self.home), "serve"]
+        with self.log.open("wb") as said:
+            self._server = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environ
+            )
+        until(self._is_ready, f"The server answers; it said: {self.said()}")
+
+    def said(self) -> str:
+        """Return what the server has said so far."""
+        return self.log.read_text("utf-8") if self.log.exists() else ""
+
+    def must_die_at(self, point: CrashPoint) -> None:
+        """Wait for the death of the server: of SIGKILL, at this point and no other."""
+        assert self._server is not None
+        try:
+            code = self._server.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"The server did not come to {point}: {self.said()}")
+        assert code == -signal.SIGKILL, self.said()
+        assert f"MOBID_CRASHPOINT: killed at {point}\n" in self.said()
+
+    def stop(self) -> None:
+        """End the server, if it runs."""
+        if self._server is not None and self._server.poll() is None:
+            self._server.terminate()
+            try:
+                self._server.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._server.kill()
+                self._server.wait(PATIENCE)
+
+    def close(self) -> None:
+        """End the server and give back what is held."""
+        self.stop()
+        self._engine.dispose()
+
+    def person(self) -> FrontEnd:
+        """Return a new user at the registered front end."""
+        name = f"anna-{uuid.uuid4().hex[:12]}"
+        person = {
+            "schemas": [USER],
+            "userName": name,
+            "displayName": "Anna Example",
+            "emails": [{"value": f"{name}@example.org", "primary": True}],
+        }
+        return FrontEnd.of(self._told, str(self._scim("POST", "/Users", json=person)["id"]))
+
+    def phone(self, name: str, picture: Path) -> Phone:
+        """Start the program of a phone; what it remembers is told by its name."""
+        return Phone(PHONE, self.folder / name, picture, name)
+
+    def handset(self, name: str) -> Handset:
+        """Return a phone inside the test."""
+
+        def post(path: str, body: bytes) -> Answer:
+            where = HTTPConnection(self.url.removeprefix("http://"), timeout=PATIENCE)
+            with closing(where):
+                where.request("POST", path, body, {"Content-Type": "application/jose+json"})
+                answer = where.getresponse()
+                said = json.loads(answer.read())
+                return Answer(answer.status, said, answer.headers.get("Replay-Nonce", ""))
+
+        return Handset(self.url, post, name)
+
+    def activate(self) -> tuple[FrontEnd, str]:
+        """Return a person with an active mobile ID, and which it is."""
+        person, phone = self.person(), self.handset("Anna's phone")
+        shown = person.act(person.start(GET), "next")
+        claimed = phone.claim(shown["step"]["data"]["typed_code"])
+        phone.keys()
+        shown = person.wait_for(shown, step="approve")
+        person.act(shown, "next", number=str(claimed.said["number"]))
+        until(lambda: phone.result().status == 200, "The certificates are issued")
+        done = phone.confirm(phone.result().said["certificates"])
+        assert done.said == {"state": "active"}
+        return person, str(shown["mobile_id"])
+
+    def revoke_behind_our_back(self, mobile_id: str) -> None:
+        """Let somebody at the CA revoke the first certificate of a mobile ID."""
+        first = self.mobile_id(mobile_id)["certificates"][0]["value"]
+        with Product(load(self.home, {})) as product:
+            ca = product.authorities["builtin"]
+            ca.revoke(base64.b64decode(first), Reason.AFFILIATION_CHANGED, datetime.now(UTC))
+
+    def command(self, *words: str) -> str:
+        """Run a command of `mobid` beside the server, and return what it says."""
+        command = [sys.executable, "-m", "mobid.cli", "--home", str(self.home), *words]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def mobile_id(self, mobile_id: str) -> dict[str, Any]:
+        """Read a mobile ID over SCIM."""
+        return self._scim(
+            "GET", f"/MobileIDs/{mobile_id}", params={"attributes": f"{SHOWN},certificates.value"}
+        )
+
+    def mobile_ids(self) -> list[dict[str, Any]]:
+        """Read every mobile ID over SCIM."""
+        found = self._scim(
+            "GET",
+            "/MobileIDs",
+            params={"attributes": f"{SHOWN},certificates.value", "count": "100"},
+        )
+        assert found["totalResults"] == len(found.get("Resources", [])), found
+        return cast("list[dict[str, Any]]", found.get("Resources", []))
+
+    def until_locked(self, mobile_id: str) -> None:
+        """Wait until the CA has confirmed a Lock."""
+        until(lambda: self.mobile_id(mobile_id)["state"] == "locked", "The mobile ID is locked")
+
+    def fetch_lists(self) -> None:
+        """Fetch chain and CRL, as a relying party does."""
+        for file, what in ((self.verifier.ca, "chain"), (self.verifier.crl, "crl")):
+            answer = httpx2.get(f"{self._pki}/{what}?format=pem", timeout=PATIENCE)
+            assert answer.is_success, answer.text
+            file.write_bytes(answer.content)
+
+    def ca_record(self) -> dict[str, tuple[str, bytes | None]]:
+        """Read the built-in CA's own tables: standing and certificate of each serial number.
+
+        What the CA issued to itself, for its OCSP responder, is left out.
+        """
+        query = sa.text(
+            "SELECT c.serial, c.standing, c.certificate FROM ca_certificates c "
+            "JOIN ca_intents i ON i.issuer = c.issuer AND i.serial = c.serial "
+            "WHERE i.profile IN ('authentication', 'signature', 'encryption')"
+        )
+        with self._engine.connect() as connection:
+            return {
+                format(int(row.serial, 16), "x"): (row.standing, row.certificate)
+                for row in connection.execute(query)
+            }
+
+    def _scim(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        answer = httpx2.request(
+            method,
+            f"{self.url}/scim/v2{path}",
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=PATIENCE,
+            **more,
+        )
+        assert answer.is_success, answer.text
+        return cast("dict[str, Any]", answer.json())
+
+    def _is_ready(self) -> bool:
+        assert self._server is not None
+        assert self._server.poll() is None, self.said()
+        return '"server_ready"' in self.said()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at now."""
+    for _ in range(100):
+        port = secrets.choice(_PORTS)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("There is no free port.")
+
+
+@pytest.fixture(scope="session")
+def new_site(
+    database_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Site]]:
+    """Return a home on a fresh database of a kind; its server is ended with the run."""
+    made: list[Site] = []
+
+    def make(kind: str) -> Site:
+        made.append(Site(tmp_path_factory.mktemp(f"site-{kind}"), database_url(kind)))
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.close()
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def site(request: pytest.FixtureRequest, new_site: Callable[[str], Site]) -> Site:
+    """A real server that runs, on a database of each kind."""
+    made = new_site(request.param)
+    made.serve()
+    return made
