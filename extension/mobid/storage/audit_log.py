@@ -9,15 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import (
-    bindparam,
-    exists,
-    func,
-    insert,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import bindparam, exists, func, insert, select, true, update
 
 from mobid.audit import (
     GENESIS,
@@ -30,6 +22,7 @@ from mobid.audit import (
     verify,
 )
 from mobid.storage.engine import Transactions
+from mobid.storage.mapping import RowMap
 from mobid.storage.tables import audit_checkpoints, audit_events
 from mobid.storage.transaction import Transaction, clock_of
 
@@ -48,6 +41,7 @@ if TYPE_CHECKING:
 _ONE_SEALER: Final = 7_236_840
 """The number of the advisory lock that a sealer holds on PostgreSQL."""
 _BATCH: Final = 1000
+_CHECKPOINTS: Final = RowMap(Checkpoint, apart={"head"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +165,7 @@ class AuditLog:
         signed = sign_checkpoint(head, at=now, previous=last, key=key)
         connection.execute(
             insert(audit_checkpoints).values(
-                seq=signed.head.seq,
-                hash=signed.head.hash,
-                at=signed.at,
-                previous=signed.previous,
-                key_id=signed.key_id,
-                signature=signed.signature,
+                seq=signed.head.seq, hash=signed.head.hash, **_CHECKPOINTS.columns(signed)
             )
         )
         return signed
@@ -200,13 +189,7 @@ def _last_checkpoint(connection: Connection) -> Checkpoint | None:
 
 
 def _checkpoint(row: Row[Any]) -> Checkpoint:
-    return Checkpoint(
-        head=Head(row.seq, row.hash),
-        at=row.at,
-        previous=row.previous,
-        key_id=row.key_id,
-        signature=row.signature,
-    )
+    return _CHECKPOINTS.entity(row, head=Head(row.seq, row.hash))
 
 
 def _is_only_sealer(connection: Connection) -> bool:

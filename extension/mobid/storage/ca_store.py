@@ -39,6 +39,7 @@ from mobid.processes.authority import Reason
 from mobid.storage.columns import Instant, instant, is_storable
 from mobid.storage.engine import Transactions
 from mobid.storage.errors import DatabaseUnavailable
+from mobid.storage.mapping import RowMap
 from mobid.storage.tables import ca_certificates, ca_crls, ca_intents
 from mobid.storage.tables.builtin_ca import IS_ON_THE_LIST
 from mobid.storage.upsert import insert_if_new, insert_or
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row
 
 _REASONS: Final = {reason.value: reason for reason in Reason}
+_INTENTS: Final = RowMap(Intent, apart={"serial"})
+_ENTRIES: Final = RowMap(Entry, apart={"intent", "reason"})
+_CRLS: Final = RowMap(SavedCRL, apart={"changes"})
 _LARGEST: Final = 2**160
 
 
@@ -151,18 +155,11 @@ class SQLCAStore(CAStore):
 
     @override
     def save_crl(self, crl: SavedCRL) -> None:
-        kept = {
-            "number": crl.number,
-            "crl_changes": crl.changes,
-            "entry_count": crl.entry_count,
-            "this_update": crl.this_update,
-            "next_update": crl.next_update,
-            "der": crl.der,
-        }
+        kept = _CRLS.columns(crl) | {"crl_changes": crl.changes}
         with self._writing() as connection:
             connection.execute(
                 insert_or(connection, ca_crls)
-                .values(issuer=crl.issuer, last_number=crl.number, changes=crl.changes, **kept)
+                .values(last_number=crl.number, changes=crl.changes, **kept)
                 .on_conflict_do_update(
                     index_elements=[ca_crls.c.issuer],
                     set_=kept,
@@ -175,7 +172,7 @@ class SQLCAStore(CAStore):
         query = select(ca_crls).where(ca_crls.c.issuer == issuer, ca_crls.c.number.is_not(None))
         with self._reading() as connection:
             row = connection.execute(query).first()
-        return None if row is None else _saved_crl(row)
+        return None if row is None else _CRLS.entity(row, changes=row.crl_changes)
 
     def _move(
         self,
@@ -264,40 +261,12 @@ def _entry_where(connection: Connection, condition: ColumnElement[bool]) -> Entr
 
 
 def _entry(row: Row[Any]) -> Entry:
-    return Entry(
-        intent=Intent(
-            order_key=row.order_key,
-            order_digest=row.order_digest,
-            issuer=row.issuer,
-            serial=int(row.serial, 16),
-            key_hash=row.key_hash,
-            profile=row.profile,
-            profile_hash=row.profile_hash,
-            tbs=row.tbs,
-            not_after=row.not_after,
-            planned_at=row.planned_at,
-        ),
-        certificate=row.certificate,
-        standing=row.standing,
-        revoked_at=row.revoked_at,
-        reason=_REASONS.get(row.reason),
-        invalid_since=row.invalid_since,
-    )
+    intent = _INTENTS.entity(row, serial=int(row.serial, 16))
+    return _ENTRIES.entity(row, intent=intent, reason=_REASONS.get(row.reason))
 
 
 def _intent_values(intent: Intent) -> dict[str, Any]:
-    return {
-        "order_key": intent.order_key,
-        "order_digest": intent.order_digest,
-        "issuer": intent.issuer,
-        "serial": _digits(intent.serial),
-        "key_hash": intent.key_hash,
-        "profile": intent.profile,
-        "profile_hash": intent.profile_hash,
-        "tbs": intent.tbs,
-        "not_after": intent.not_after,
-        "planned_at": intent.planned_at,
-    }
+    return _INTENTS.columns(intent) | {"serial": _digits(intent.serial)}
 
 
 def _count_change(connection: Connection, issuer: str) -> None:
@@ -348,15 +317,3 @@ def _listed(
         )
         for serial, revoked_at, reason, invalid_since in connection.execute(query)
     ]
-
-
-def _saved_crl(row: Row[Any]) -> SavedCRL:
-    return SavedCRL(
-        issuer=row.issuer,
-        number=row.number,
-        changes=row.crl_changes,
-        entry_count=row.entry_count,
-        this_update=row.this_update,
-        next_update=row.next_update,
-        der=row.der,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -12,6 +12,7 @@ from mobid.domain.certificates import CAState, Certificate, Wanted
 from mobid.processes.errors import KeyReused, NotFound
 from mobid.storage.columns import is_storable
 from mobid.storage.errors import broken_constraint
+from mobid.storage.mapping import RowMap
 from mobid.storage.tables import certificates, metadata
 from mobid.storage.tables.profiles import IS_IN_USE
 from mobid.storage.work import changed_work, new_work, work_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mobid.storage.transaction import Transaction
     from mobid.storage.work import Nudges
 
+_MAP: Final = RowMap(Certificate, apart={"chain", "work"})
 _ONE_KEY_ONE_CERTIFICATE = "uq_certificates_key_hash"
 _LIVE_AND_SETTLED = or_(
     and_(certificates.c.wanted == Wanted.VALID, certificates.c.ca_state == CAState.VALID),
@@ -128,57 +130,10 @@ class SQLCertificates:
 
 
 def _certificate(row: Row[Any]) -> Certificate:
-    return Certificate(
-        id=row.id,
-        mobile_id=row.mobile_id,
-        kind=row.kind,
-        ca=row.ca,
-        csr=row.csr,
-        key_hash=row.key_hash,
-        subject=row.subject,
-        san=row.san,
-        not_before=row.not_before,
-        not_after=row.not_after,
-        profile_hash=row.profile_hash,
-        ordered_at=row.ordered_at,
-        wanted=row.wanted,
-        ca_state=row.ca_state,
-        quarantined=row.quarantined,
-        holdable=row.holdable,
-        sent_at=row.sent_at,
-        der=row.der,
-        chain=tuple(base64.b64decode(one) for one in row.chain),
-        serial=row.serial,
-        reason=row.reason,
-        revoked_at=row.revoked_at,
-        asked_at=row.asked_at,
-        work=work_of(row),
-    )
+    chain = tuple(base64.b64decode(one) for one in row.chain)
+    return _MAP.entity(row, chain=chain, work=work_of(row))
 
 
 def _values(certificate: Certificate) -> dict[str, Any]:
-    return {
-        "id": certificate.id,
-        "mobile_id": certificate.mobile_id,
-        "kind": certificate.kind,
-        "ca": certificate.ca,
-        "csr": certificate.csr,
-        "key_hash": certificate.key_hash,
-        "subject": certificate.subject,
-        "san": certificate.san,
-        "not_before": certificate.not_before,
-        "not_after": certificate.not_after,
-        "profile_hash": certificate.profile_hash,
-        "ordered_at": certificate.ordered_at,
-        "wanted": certificate.wanted,
-        "ca_state": certificate.ca_state,
-        "quarantined": certificate.quarantined,
-        "holdable": certificate.holdable,
-        "sent_at": certificate.sent_at,
-        "der": certificate.der,
-        "chain": [base64.b64encode(one).decode() for one in certificate.chain],
-        "serial": certificate.serial,
-        "reason": certificate.reason,
-        "revoked_at": certificate.revoked_at,
-        "asked_at": certificate.asked_at,
-    }
+    chain = [base64.b64encode(one).decode() for one in certificate.chain]
+    return _MAP.columns(certificate) | {"chain": chain}

@@ -17,7 +17,7 @@ from typing_extensions import override
 from mobid.storage.errors import Unstorable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
@@ -145,6 +145,25 @@ class JSON(TypeDecorator[Any]):
     @override
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
+
+
+class Several(TypeDecorator[tuple[Any, ...]]):
+    """Several values of one kind as a JSON array; `item` makes each of them, such as an enum."""
+
+    impl = SQLText
+    cache_ok = True
+
+    def __init__(self, item: Callable[[Any], object]) -> None:
+        self.item = item
+        super().__init__()
+
+    @override
+    def process_bind_param(self, value: tuple[Any, ...] | None, dialect: Dialect) -> str | None:
+        return None if value is None else canonical_json(value)
+
+    @override
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Any, ...] | None:
+        return None if value is None else tuple(map(self.item, json.loads(value)))
 
 
 def canonical_json(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, insert, not_, or_, select, update
 
@@ -10,6 +10,7 @@ from mobid.domain.enrolments import Claim, DeviceKey, Enrolment
 from mobid.domain.mobile_ids import Device
 from mobid.processes.errors import NotFound
 from mobid.storage.columns import is_storable
+from mobid.storage.mapping import RowMap, part_columns
 from mobid.storage.tables import enrolment_keys, enrolments
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Row
 
     from mobid.storage.transaction import Transaction
+
+
+_MAP: Final = RowMap(Enrolment, apart={"claim", "keys"})
+_KEY_MAP: Final = RowMap(DeviceKey)
 
 
 class SQLEnrolments:
@@ -79,13 +84,7 @@ class SQLEnrolments:
 
     def _insert_keys(self, enrolment: Enrolment) -> None:
         rows = [
-            {
-                "enrolment_id": enrolment.id,
-                "position": position,
-                "kind": key.kind,
-                "csr": key.csr,
-                "key_hash": key.key_hash,
-            }
+            {"enrolment_id": enrolment.id, "position": position, **_KEY_MAP.columns(key)}
             for position, key in enumerate(enrolment.keys)
         ]
         if rows:
@@ -93,7 +92,9 @@ class SQLEnrolments:
 
     def _first(self, condition: ColumnElement[bool]) -> Enrolment | None:
         row = self._transaction.first(select(enrolments).where(condition))
-        return None if row is None else _enrolment(row, self._keys_of(row.id))
+        if row is None:
+            return None
+        return _MAP.entity(row, claim=_claim(row), keys=self._keys_of(row.id))
 
     def _keys_of(self, enrolment_id: str) -> tuple[DeviceKey, ...]:
         rows: Sequence[Row[Any]] = self._transaction.all(
@@ -101,28 +102,7 @@ class SQLEnrolments:
             .where(enrolment_keys.c.enrolment_id == enrolment_id)
             .order_by(enrolment_keys.c.position)
         )
-        return tuple(DeviceKey(kind=row.kind, csr=row.csr, key_hash=row.key_hash) for row in rows)
-
-
-def _enrolment(row: Row[Any], keys: tuple[DeviceKey, ...]) -> Enrolment:
-    return Enrolment(
-        id=row.id,
-        instance_id=row.instance_id,
-        user_id=row.user_id,
-        mobile_id=row.mobile_id,
-        code_number=row.code_number,
-        token_hash=row.token_hash,
-        typed_code_hash=row.typed_code_hash,
-        code_expires_at=row.code_expires_at,
-        claim=_claim(row),
-        keys=keys,
-        transport_jwk=row.transport_jwk,
-        keys_at=row.keys_at,
-        bad_keys=row.bad_keys,
-        approved=row.approved,
-        confirmed_at=row.confirmed_at,
-        closed=row.closed,
-    )
+        return tuple(map(_KEY_MAP.entity, rows))
 
 
 def _claim(row: Row[Any]) -> Claim | None:
@@ -138,37 +118,19 @@ def _claim(row: Row[Any]) -> Claim | None:
         ),
         at=row.claimed_at,
         number=row.claim_number,
-        numbers=tuple(row.claim_numbers),
+        numbers=row.claim_numbers,
     )
 
 
 def _values(enrolment: Enrolment) -> dict[str, Any]:
-    return {
-        "id": enrolment.id,
-        "instance_id": enrolment.instance_id,
-        "user_id": enrolment.user_id,
-        "mobile_id": enrolment.mobile_id,
-        "code_number": enrolment.code_number,
-        "token_hash": enrolment.token_hash,
-        "typed_code_hash": enrolment.typed_code_hash,
-        "code_expires_at": enrolment.code_expires_at,
-        "transport_jwk": dict(enrolment.transport_jwk) if enrolment.transport_jwk else None,
-        "keys_at": enrolment.keys_at,
-        "bad_keys": enrolment.bad_keys,
-        "approved": enrolment.approved,
-        "confirmed_at": enrolment.confirmed_at,
-        "closed": enrolment.closed,
-    } | _claim_values(enrolment.claim)
+    return _MAP.columns(enrolment) | _claim_values(enrolment.claim)
 
 
 def _claim_values(claim: Claim | None) -> dict[str, Any]:
     return {
         "claim_thumbprint": claim.thumbprint if claim else None,
-        "claim_jwk": dict(claim.jwk) if claim else None,
-        "claim_device_name": claim.device.name if claim else None,
-        "claim_device_platform": claim.device.platform if claim else None,
-        "claim_device_model": claim.device.model if claim else None,
+        "claim_jwk": claim.jwk if claim else None,
         "claimed_at": claim.at if claim else None,
         "claim_number": claim.number if claim else None,
-        "claim_numbers": list(claim.numbers) if claim else None,
-    }
+        "claim_numbers": claim.numbers if claim else None,
+    } | part_columns("claim_device", Device, claim and claim.device)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import insert, select, update
 
 from mobid.processes.errors import NotFound
 from mobid.storage.columns import is_storable
+from mobid.storage.mapping import RowMap
 from mobid.storage.tables import frontends
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
-
-    from sqlalchemy import Row
 
     from mobid.storage.engine import Transactions
 
@@ -30,6 +29,9 @@ class Frontend:
     revoked_at: datetime | None = None
 
 
+_MAP: Final = RowMap(Frontend)
+
+
 class Frontends:
     """Reads and writes front ends, each call in a short transaction of its own."""
 
@@ -39,7 +41,7 @@ class Frontends:
     def add(self, frontend: Frontend) -> None:
         """Store a new front end; raise `ConstraintBroken` for a name that is taken."""
         with self._transactions.writing() as connection:
-            connection.execute(insert(frontends).values(asdict(frontend)))
+            connection.execute(insert(frontends).values(_MAP.columns(frontend)))
 
     def find(self, name: str) -> Frontend | None:
         """Return a front end by its name, whatever became of it."""
@@ -47,13 +49,13 @@ class Frontends:
             return None
         with self._transactions.reading() as connection:
             row = connection.execute(select(frontends).where(frontends.c.name == name)).first()
-        return None if row is None else _frontend(row)
+        return None if row is None else _MAP.entity(row)
 
     def all(self) -> Sequence[Frontend]:
         """Return every front end, by name."""
         with self._transactions.reading() as connection:
             rows = connection.execute(select(frontends).order_by(frontends.c.name)).all()
-        return [_frontend(row) for row in rows]
+        return [_MAP.entity(row) for row in rows]
 
     def revoke(self, name: str, *, at: datetime) -> None:
         """Believe a front end no more; the first time counts. Raise `NotFound`."""
@@ -62,12 +64,3 @@ class Frontends:
         change = update(frontends).where(frontends.c.name == name, frontends.c.revoked_at.is_(None))
         with self._transactions.writing() as connection:
             connection.execute(change.values(revoked_at=at))
-
-
-def _frontend(row: Row[Any]) -> Frontend:
-    return Frontend(
-        name=row.name,
-        public_jwk=row.public_jwk,
-        created_at=row.created_at,
-        revoked_at=row.revoked_at,
-    )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert, select, update
 
 from mobid.domain.actors import Actor
-from mobid.domain.instances import Instance, ScriptVersion, StepName
-from mobid.domain.options import Kind
+from mobid.domain.instances import Instance, ScriptVersion
 from mobid.processes.errors import NotFound, StaleStep
 from mobid.storage.columns import is_storable
 from mobid.storage.errors import UnreadInstance
 from mobid.storage.json_forms import options_as_json, options_from_json
+from mobid.storage.mapping import RowMap
 from mobid.storage.tables import instances
 from mobid.storage.tables.processes import IS_RUNNING, IS_RUNNING_GET, IS_RUNNING_LOCK
 from mobid.storage.work import changed_work, new_work, work_of
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from mobid.storage.transaction import Transaction
     from mobid.storage.work import Nudges
 
+_MAP: Final = RowMap(
+    Instance, parts={"actor": Actor, "script": ScriptVersion}, apart={"options", "work"}
+)
 _NEWEST_FIRST = (instances.c.created_at.desc(), instances.c.id.desc())
 
 
@@ -98,61 +101,10 @@ class SQLInstances:
 
 
 def _instance(row: Row[Any]) -> Instance:
-    return Instance(
-        id=row.id,
-        process=row.process,
-        user_id=row.user_id,
-        actor=Actor(row.actor_kind, row.actor_id),
-        state=row.state,
-        step=StepName(row.step),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        step_seq=row.step_seq,
-        mobile_id=row.mobile_id,
-        parent_id=row.parent_id,
-        options=options_from_json(row.options) if row.options else None,
-        script=_script(row),
-        basis=row.basis,
-        decided=row.decided,
-        selected=tuple(Kind(one) for one in row.selected),
-        warnings=tuple(row.warnings),
-        error=row.error,
-        reference=row.reference,
-        ended_at=row.ended_at,
-        work=work_of(row),
-    )
-
-
-def _script(row: Row[Any]) -> ScriptVersion | None:
-    if row.script_name is None:
-        return None
-    return ScriptVersion(name=row.script_name, version=row.script_version, sha256=row.script_sha256)
+    options = options_from_json(row.options) if row.options else None
+    return _MAP.entity(row, options=options, work=work_of(row))
 
 
 def _values(instance: Instance) -> dict[str, Any]:
-    script = instance.script
-    return {
-        "id": instance.id,
-        "process": instance.process,
-        "user_id": instance.user_id,
-        "actor_kind": instance.actor.kind,
-        "actor_id": instance.actor.id,
-        "state": instance.state,
-        "step": instance.step,
-        "created_at": instance.created_at,
-        "expires_at": instance.expires_at,
-        "step_seq": instance.step_seq,
-        "mobile_id": instance.mobile_id,
-        "parent_id": instance.parent_id,
-        "options": options_as_json(instance.options) if instance.options else None,
-        "script_name": script.name if script else None,
-        "script_version": script.version if script else None,
-        "script_sha256": script.sha256 if script else None,
-        "basis": instance.basis,
-        "decided": instance.decided,
-        "selected": list(instance.selected),
-        "warnings": list(instance.warnings),
-        "error": instance.error,
-        "reference": instance.reference,
-        "ended_at": instance.ended_at,
-    }
+    options = options_as_json(instance.options) if instance.options else None
+    return _MAP.columns(instance) | {"options": options}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, insert, literal_column, select
 
 from mobid.storage.scim import Place, among_rows, exact, folded
 from mobid.storage.tables import mobile_ids, user_values, users
-from mobid.storage.users import UserRow
+from mobid.storage.users import USER_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from mobid.storage.scim import Term, Terms
+    from mobid.storage.users import UserRow
 
 # Word for word the condition of the partial index, which serves no other.
 _THERE: Final = users.c.state != literal_column("'deleted'")
-_COLUMNS: Final = frozenset(field.name for field in fields(UserRow))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def user_terms(client: str, values: Mapping[str, str]) -> Terms:
 
 def user_row(row: Row[Any]) -> UserRow:
     """Return a found row as what can be changed and written back."""
-    return UserRow(**{name: value for name, value in row._asdict().items() if name in _COLUMNS})
+    return USER_ROWS.entity(row)
 
 
 def keep_values(connection: Connection, user_id: str, values: Sequence[UserValue]) -> None:

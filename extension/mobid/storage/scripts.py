@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, func, select, update
 
 from mobid.processes.errors import NotFound, VersionConflict
 from mobid.processes.ports import StoredScript
 from mobid.storage.columns import is_storable
+from mobid.storage.mapping import RowMap
 from mobid.storage.tables import active_scripts, script_versions
 from mobid.storage.upsert import insert_if_new, insert_or
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Row
-
     from mobid.storage.transaction import Transaction
 
-_LARGEST = 2**63 - 1
+_MAP: Final = RowMap(StoredScript)
+_LARGEST: Final = 2**63 - 1
 
 
 class SQLScriptVersions:
@@ -39,7 +39,7 @@ class SQLScriptVersions:
             )
             .where(active_scripts.c.name == name)
         )
-        return None if row is None else _script(row)
+        return None if row is None else _MAP.entity(row)
 
     def get(self, name: str, version: int) -> StoredScript:
         """Return one version; raise `NotFound`."""
@@ -50,14 +50,14 @@ class SQLScriptVersions:
                 )
             )
             if row is not None:
-                return _script(row)
+                return _MAP.entity(row)
         raise NotFound("script version", f"{name} {version}")
 
     def all(self, name: str) -> Sequence[StoredScript]:
         """Return every version, the newest first."""
         query = select(script_versions).where(script_versions.c.name == name)
         rows = self._transaction.all(query.order_by(script_versions.c.version.desc()))
-        return [_script(row) for row in rows]
+        return [_MAP.entity(row) for row in rows]
 
     def add(
         self, name: str, *, source: str, sha256: str, author: str, comment: str
@@ -82,7 +82,7 @@ class SQLScriptVersions:
             )
             row = done.first()
             if row is not None:
-                return _script(row)
+                return _MAP.entity(row)
 
     def activate(self, name: str, version: int, *, expected: int, by: str) -> None:
         """Make a version the active one if `expected` (0: none) still is; raise `VersionConflict`.
@@ -117,15 +117,3 @@ class SQLScriptVersions:
         newest = select(func.max(script_versions.c.version)).where(script_versions.c.name == name)
         row = self._transaction.first(newest)
         return (row[0] if row else None) or 0
-
-
-def _script(row: Row[Any]) -> StoredScript:
-    return StoredScript(
-        name=row.name,
-        version=row.version,
-        source=row.source,
-        sha256=row.sha256,
-        author=row.author,
-        comment=row.comment,
-        created_at=row.created_at,
-    )

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import insert, or_, select, update
 
 from mobid.processes.errors import NotFound
 from mobid.storage.columns import is_storable
+from mobid.storage.mapping import RowMap
 from mobid.storage.tables import api_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-
-    from sqlalchemy import ColumnElement, Row
 
     from mobid.storage.engine import Transactions
     from mobid.storage.tables.access import Audience
@@ -39,6 +38,9 @@ class APIToken:
     last_used_at: datetime | None = None
 
 
+_MAP: Final = RowMap(APIToken)
+
+
 class APITokens:
     """Reads and writes tokens, each call in a short transaction of its own."""
 
@@ -48,21 +50,21 @@ class APITokens:
     def add(self, token: APIToken) -> None:
         """Store a new token; raise `ConstraintBroken` for an id or a secret that is taken."""
         with self._transactions.writing() as connection:
-            connection.execute(insert(api_tokens).values(asdict(token)))
+            connection.execute(insert(api_tokens).values(_MAP.columns(token)))
 
     def find(self, token_id: str) -> APIToken | None:
         """Return a token by its id, whatever became of it."""
-        return self._find(api_tokens.c.id == token_id) if is_storable(token_id) else None
-
-    def by_secret_hash(self, secret_hash: bytes) -> APIToken | None:
-        """Return the token with this hash, whatever became of it."""
-        return self._find(api_tokens.c.secret_hash == secret_hash)
+        if not is_storable(token_id):
+            return None
+        with self._transactions.reading() as connection:
+            row = connection.execute(select(api_tokens).where(api_tokens.c.id == token_id)).first()
+        return None if row is None else _MAP.entity(row)
 
     def all(self) -> Sequence[APIToken]:
         """Return every token, the newest first."""
         query = select(api_tokens).order_by(api_tokens.c.created_at.desc(), api_tokens.c.id)
         with self._transactions.reading() as connection:
-            return [_token(row) for row in connection.execute(query)]
+            return [_MAP.entity(row) for row in connection.execute(query)]
 
     def revoke(self, token_id: str, *, at: datetime) -> None:
         """Make a token useless from now on; the first time counts. Raise `NotFound`."""
@@ -84,12 +86,3 @@ class APITokens:
         )
         with self._transactions.writing() as connection:
             connection.execute(change.values(last_used_at=at))
-
-    def _find(self, condition: ColumnElement[bool]) -> APIToken | None:
-        with self._transactions.reading() as connection:
-            row = connection.execute(select(api_tokens).where(condition)).first()
-        return None if row is None else _token(row)
-
-
-def _token(row: Row[Any]) -> APIToken:
-    return APIToken(**{**row._mapping, "scopes": tuple(row.scopes)})  # noqa: SLF001  # the public name of the mapping of a row

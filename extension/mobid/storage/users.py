@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert, select, update
@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, update
 from mobid.domain.users import User, UserState
 from mobid.processes.errors import NotFound
 from mobid.storage.columns import is_storable
+from mobid.storage.mapping import RowMap
 from mobid.storage.tables import users
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ class UserRow:
     doc: str
 
 
+_USERS: Final = RowMap(User, apart={"attributes"})
+USER_ROWS: Final = RowMap(UserRow)
+
+
 class SQLUsers:
     """Implements the port `Users`."""
 
@@ -81,7 +86,6 @@ class SQLUsers:
                 return _user(row)
         raise NotFound("user", user_id)
 
-
     def there(self, limit: int) -> Sequence[User]:
         """Return users who are not deleted, by name."""
         query = select(*_SEEN).where(users.c.state != UserState.DELETED)
@@ -91,13 +95,13 @@ class SQLUsers:
 
 def insert_user(connection: Connection, row: UserRow) -> None:
     """Write a new user, and nothing beside; a taken user name is an IntegrityError."""
-    connection.execute(insert(users).values(_values(row)))
+    connection.execute(insert(users).values(USER_ROWS.columns(row)))
 
 
 def update_user(connection: Connection, row: UserRow, *, version: int) -> bool:
     """Write a changed user if it is still at this version, and say whether it was."""
     change = update(users).where(users.c.id == row.id, users.c.version == version)
-    return connection.execute(change.values(_values(row))).rowcount == 1
+    return connection.execute(change.values(USER_ROWS.columns(row))).rowcount == 1
 
 
 def _query(user_id: str) -> Select[Any]:
@@ -105,15 +109,7 @@ def _query(user_id: str) -> Select[Any]:
 
 
 def _user(row: Row[Any]) -> User:
-    return User(
-        id=row.id,
-        state=row.state,
-        user_name=row.user_name,
-        display_name=row.display_name,
-        email=row.email,
-        principal_name=row.principal_name,
-        attributes=script_attributes(json.loads(row.doc)),
-    )
+    return _USERS.entity(row, attributes=script_attributes(json.loads(row.doc)))
 
 
 def script_attributes(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +125,3 @@ def script_attributes(document: Mapping[str, Any]) -> dict[str, Any]:
         elif name != "schemas":
             flat[name] = value
     return flat
-
-
-def _values(row: UserRow) -> dict[str, Any]:
-    return {field.name: getattr(row, field.name) for field in fields(row)}

@@ -48,13 +48,11 @@ def token(tokens: APITokens, clock: StandingClock) -> APIToken:
 class TestTokens:
     """What `mobid token` makes."""
 
-    def test_come_back_by_id_and_by_hash(self, tokens: APITokens, token: APIToken) -> None:
+    def test_come_back_by_id(self, tokens: APITokens, token: APIToken) -> None:
         """And by nothing else."""
         assert tokens.find("t-1") == token
-        assert tokens.by_secret_hash(token.secret_hash) == token
         assert tokens.find("t-2") is None
         assert tokens.find("\x00") is None
-        assert tokens.by_secret_hash(b"other") is None
 
     def test_are_listed_the_newest_first(
         self, tokens: APITokens, token: APIToken, clock: StandingClock

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Column, LargeBinary, Table, UniqueConstraint
 
-from mobid.storage.columns import JSON, Choice, Instant, Key, one_of
+from mobid.storage.columns import JSON, Choice, Instant, Key, Several, one_of
 from mobid.storage.tables.schema import metadata
 
 
@@ -24,7 +24,7 @@ api_tokens: Final = Table(
     Column("id", Key, primary_key=True),
     Column("client", Key, nullable=False),
     Column("audience", Choice(Audience), nullable=False),
-    Column("scopes", JSON, nullable=False),
+    Column("scopes", Several(str), nullable=False),
     Column("secret_hash", LargeBinary, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),

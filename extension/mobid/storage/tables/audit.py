@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from mobid.storage.columns import Instant, Key, Number, Text
-from mobid.storage.tables.schema import metadata
+from mobid.storage.tables.schema import metadata, partial_index
 
 audit_events: Final = Table(
     "audit_events",
@@ -37,11 +37,10 @@ audit_events: Final = Table(
     UniqueConstraint("seq"),
 )
 Index("ix_audit_events_object", audit_events.c.object_type, audit_events.c.object_id)
-Index(
+partial_index(
     "ix_audit_events_unsealed",
     audit_events.c.id,
-    sqlite_where=audit_events.c.seq.is_(None),
-    postgresql_where=audit_events.c.seq.is_(None),
+    where=audit_events.c.seq.is_(None),
 )
 
 audit_checkpoints: Final = Table(

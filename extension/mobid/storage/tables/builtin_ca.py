@@ -8,7 +8,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
-    Index,
     LargeBinary,
     PrimaryKeyConstraint,
     Table,
@@ -18,7 +17,7 @@ from sqlalchemy import (
 
 from mobid.ca.builtin.store import Standing
 from mobid.storage.columns import Choice, Instant, Key, Number, Text, one_of
-from mobid.storage.tables.schema import metadata
+from mobid.storage.tables.schema import metadata, partial_index
 
 ca_intents: Final = Table(
     "ca_intents",
@@ -60,7 +59,7 @@ ca_certificates: Final = Table(
 # A partial index serves a query that has its very condition, word for word.
 IS_ON_THE_LIST: Final = text("standing != 'valid'")
 # What a revocation list is read from, without a look at the table.
-Index(
+partial_index(
     "ix_ca_certificates_revoked",
     ca_certificates.c.issuer,
     ca_certificates.c.serial,
@@ -68,8 +67,7 @@ Index(
     ca_certificates.c.reason,
     ca_certificates.c.invalid_since,
     ca_certificates.c.not_after,
-    sqlite_where=IS_ON_THE_LIST,
-    postgresql_where=IS_ON_THE_LIST,
+    where=IS_ON_THE_LIST,
 )
 
 ca_crls: Final = Table(

@@ -8,7 +8,7 @@ from sqlalchemy import Boolean, Column, Index, PrimaryKeyConstraint, Table, Uniq
 
 from mobid.domain.users import UserState
 from mobid.storage.columns import Choice, Instant, Key, Number, Text, one_of, reference
-from mobid.storage.tables.schema import metadata
+from mobid.storage.tables.schema import metadata, partial_index
 
 users: Final = Table(
     "users",
@@ -35,12 +35,11 @@ users: Final = Table(
 )
 
 _NOT_DELETED: Final = users.c.state != "deleted"
-Index(
+partial_index(
     "ux_users_user_name_key",
     users.c.user_name_key,
     unique=True,
-    sqlite_where=_NOT_DELETED,
-    postgresql_where=_NOT_DELETED,
+    where=_NOT_DELETED,
 )
 Index("ix_users_created_at", users.c.created_at, users.c.id)
 Index("ix_users_changed_at", users.c.changed_at, users.c.id)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from mobid.domain.actors import ActorKind
-from mobid.domain.instances import RUNNING, InstanceState, Process
+from mobid.domain.instances import RUNNING, InstanceState, Process, StepName
 from mobid.domain.options import Kind
 from mobid.storage.columns import (
     JSON,
@@ -26,12 +26,13 @@ from mobid.storage.columns import (
     Instant,
     Key,
     Number,
+    Several,
     Text,
     among,
     one_of,
     reference,
 )
-from mobid.storage.tables.schema import index_work, metadata, work_columns
+from mobid.storage.tables.schema import index_work, metadata, partial_index, work_columns
 
 _RUNNING: Final = among("state", [state for state in InstanceState if state in RUNNING])
 # A partial index serves a query that has its very condition, word for word.
@@ -48,7 +49,7 @@ instances: Final = Table(
     Column("actor_kind", Choice(ActorKind), nullable=False),
     Column("actor_id", Text, nullable=False),
     Column("state", Choice(InstanceState), nullable=False),
-    Column("step", Text, nullable=False),
+    Column("step", Choice(StepName), nullable=False),
     Column("step_seq", Number, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
@@ -60,8 +61,8 @@ instances: Final = Table(
     Column("script_sha256", Text),
     Column("basis", Text, nullable=False),
     Column("decided", Text, nullable=False),
-    Column("selected", JSON, nullable=False),
-    Column("warnings", JSON, nullable=False),
+    Column("selected", Several(Kind), nullable=False),
+    Column("warnings", Several(str), nullable=False),
     Column("error", Text),
     Column("reference", Text, nullable=False),
     Column("ended_at", Instant),
@@ -72,26 +73,23 @@ instances: Final = Table(
     CheckConstraint(f"({_RUNNING}) = (ended_at IS NULL)", name="only_what_ended_has_an_end"),
 )
 
-Index(
+partial_index(
     "ux_instances_running_get",
     instances.c.user_id,
     unique=True,
-    sqlite_where=IS_RUNNING_GET,
-    postgresql_where=IS_RUNNING_GET,
+    where=IS_RUNNING_GET,
 )
-Index(
+partial_index(
     "ux_instances_running_lock",
     instances.c.mobile_id,
     unique=True,
-    sqlite_where=IS_RUNNING_LOCK,
-    postgresql_where=IS_RUNNING_LOCK,
+    where=IS_RUNNING_LOCK,
 )
 Index("ix_instances_user_id", instances.c.user_id, instances.c.created_at)
-Index(
+partial_index(
     "ix_instances_expires_at",
     instances.c.expires_at,
-    sqlite_where=IS_RUNNING,
-    postgresql_where=IS_RUNNING,
+    where=IS_RUNNING,
 )
 index_work(instances)
 
@@ -113,7 +111,7 @@ enrolments: Final = Table(
     Column("claim_device_model", Text),
     Column("claimed_at", Instant),
     Column("claim_number", Number),
-    Column("claim_numbers", JSON),
+    Column("claim_numbers", Several(int)),
     Column("transport_jwk", JSON),
     Column("keys_at", Instant),
     Column("bad_keys", Number, nullable=False, server_default="0"),

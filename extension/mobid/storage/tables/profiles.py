@@ -18,8 +18,9 @@ from sqlalchemy import (
     true,
 )
 
+from mobid.domain.actors import ActorKind
 from mobid.domain.certificates import CAState, RevocationReason, Wanted
-from mobid.domain.mobile_ids import LIVE, ProfileState
+from mobid.domain.mobile_ids import LIVE, LockReason, ProfileState
 from mobid.domain.options import Kind
 from mobid.storage.columns import (
     JSON,
@@ -32,7 +33,7 @@ from mobid.storage.columns import (
     one_of,
     reference,
 )
-from mobid.storage.tables.schema import index_work, metadata, work_columns
+from mobid.storage.tables.schema import index_work, metadata, partial_index, work_columns
 
 # A partial index serves a query that has its very condition, word for word.
 IS_LIVE: Final = text(among("state", [state for state in ProfileState if state in LIVE]))
@@ -58,27 +59,25 @@ mobile_ids: Final = Table(
     Column("device_model", Text),
     Column("failure", Text),
     Column("locked_at", Instant),
-    Column("locked_by_kind", Text),
+    Column("locked_by_kind", Choice(ActorKind)),
     Column("locked_by_id", Text),
-    Column("locked_for", Text),
+    Column("locked_for", Choice(LockReason)),
     # Deleted over SCIM: the profile lives on in its state, but SCIM shows it no more.
     Column("deleted_at", Instant),
     one_of("state", ProfileState),
 )
 
-Index(
+partial_index(
     "ux_mobile_ids_live",
     mobile_ids.c.user_id,
     unique=True,
-    sqlite_where=IS_LIVE,
-    postgresql_where=IS_LIVE,
+    where=IS_LIVE,
 )
 Index("ix_mobile_ids_user_id", mobile_ids.c.user_id, mobile_ids.c.created_at)
-Index(
+partial_index(
     "ix_mobile_ids_valid_to",
     mobile_ids.c.valid_to,
-    sqlite_where=CAN_END,
-    postgresql_where=CAN_END,
+    where=CAN_END,
 )
 
 mobile_id_holds: Final = Table(
@@ -128,10 +127,9 @@ certificates: Final = Table(
 )
 
 Index("ix_certificates_mobile_id", certificates.c.mobile_id)
-Index(
+partial_index(
     "ix_certificates_asked_at",
     certificates.c.asked_at,
-    sqlite_where=IS_IN_USE,
-    postgresql_where=IS_IN_USE,
+    where=IS_IN_USE,
 )
 index_work(certificates)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Index, MetaData, false, text
 
 from mobid.storage.columns import Instant, Number, Text
 
 if TYPE_CHECKING:
-    from sqlalchemy import Table
+    from sqlalchemy import ColumnElement, Table, TextClause
     from sqlalchemy.schema import SchemaItem
 
 metadata: Final = MetaData(
@@ -20,6 +20,13 @@ metadata: Final = MetaData(
         "fk": "fk_%(table_name)s_%(column_0_name)s",
     }
 )
+
+
+def partial_index(
+    name: str, *columns: Column[Any], where: ColumnElement[bool] | TextClause, unique: bool = False
+) -> None:
+    """Index the rows that meet a condition. It serves a query that has this very condition."""
+    Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 def work_columns() -> list[SchemaItem]:

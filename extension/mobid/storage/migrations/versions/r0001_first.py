@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+
+if TYPE_CHECKING:
+    from sqlalchemy.schema import SchemaItem
 
 revision = "0001"
 down_revision = None
@@ -40,6 +45,36 @@ def _index(
     )
 
 
+def _refers(table: str, column: str, target: str) -> sa.ForeignKeyConstraint:
+    """Return a reference that is checked at the commit."""
+    name = f"fk_{table}_{column}"
+    return sa.ForeignKeyConstraint(
+        [column], [target], name=name, deferrable=True, initially="DEFERRED"
+    )
+
+
+def _one_of(table: str, column: str, values: str) -> sa.CheckConstraint:
+    """Return the constraint that a column holds one of some words."""
+    quoted = ", ".join(f"'{value}'" for value in values.split())
+    return sa.CheckConstraint(f"{column} IN ({quoted})", name=op.f(f"ck_{table}_{column}_is_known"))
+
+
+def _work(table: str) -> list[SchemaItem]:
+    """Return what a row has that can want work done outside its transaction."""
+    return [
+        sa.Column("work_wanted", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("work_attempt", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("work_claimed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("nudged_at", sa.BigInteger()),
+        sa.Column("wanted_since", sa.BigInteger()),
+        sa.Column("work_error", sa.Text()),
+        sa.Column("work_dead", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.CheckConstraint(
+            "work_claimed <= work_attempt", name=op.f(f"ck_{table}_work_claim_was_nudged")
+        ),
+    ]
+
+
 def _people() -> None:
     # Users, what is found by many values, and external ids.
     op.create_table(
@@ -61,9 +96,7 @@ def _people() -> None:
         sa.Column("deleted_at", sa.BigInteger()),
         sa.Column("client", KEY, nullable=False),
         sa.Column("doc", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "state IN ('active', 'inactive', 'deleted')", name=op.f("ck_users_state_is_known")
-        ),
+        _one_of("users", "state", "active inactive deleted"),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
     )
     op.create_index("ix_users_changed_at", "users", ["changed_at", "id"])
@@ -81,18 +114,10 @@ def _people() -> None:
         sa.Column("value_key", KEY),
         sa.Column("value_key_reversed", KEY),
         sa.Column("is_primary", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-            name="fk_user_values_user_id",
-            deferrable=True,
-            initially="DEFERRED",
-        ),
+        _refers("user_values", "user_id", "users.id"),
         sa.PrimaryKeyConstraint("user_id", "attr", "position", name="pk_user_values"),
     )
-    op.create_index(
-        "ix_user_values_value_key", "user_values", ["attr", "value_key", "user_id"], unique=False
-    )
+    op.create_index("ix_user_values_value_key", "user_values", ["attr", "value_key", "user_id"])
     op.create_index(
         "ix_user_values_value_key_reversed",
         "user_values",
@@ -138,18 +163,10 @@ def _profiles() -> None:
         sa.Column("locked_by_id", sa.Text()),
         sa.Column("locked_for", sa.Text()),
         sa.Column("deleted_at", sa.BigInteger()),
-        sa.CheckConstraint(
-            "state IN ('pending', 'active', 'inactive', 'locking', 'locked', 'expired', 'failed', "
-            "'cancelled')",
-            name=op.f("ck_mobile_ids_state_is_known"),
+        _one_of(
+            "mobile_ids", "state", "pending active inactive locking locked expired failed cancelled"
         ),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-            name="fk_mobile_ids_user_id",
-            deferrable=True,
-            initially="DEFERRED",
-        ),
+        _refers("mobile_ids", "user_id", "users.id"),
         sa.PrimaryKeyConstraint("id", name="pk_mobile_ids"),
     )
     op.create_index("ix_mobile_ids_user_id", "mobile_ids", ["user_id", "created_at"])
@@ -159,13 +176,7 @@ def _profiles() -> None:
         "mobile_id_holds",
         sa.Column("mobile_id", KEY, nullable=False),
         sa.Column("hold", KEY, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["mobile_id"],
-            ["mobile_ids.id"],
-            name="fk_mobile_id_holds_mobile_id",
-            deferrable=True,
-            initially="DEFERRED",
-        ),
+        _refers("mobile_id_holds", "mobile_id", "mobile_ids.id"),
         sa.PrimaryKeyConstraint("mobile_id", "hold", name="pk_mobile_id_holds"),
     )
     op.create_table(
@@ -193,42 +204,18 @@ def _profiles() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger()),
         sa.Column("asked_at", sa.BigInteger()),
-        sa.Column("work_wanted", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.Column("work_attempt", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("work_claimed", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("nudged_at", sa.BigInteger()),
-        sa.Column("wanted_since", sa.BigInteger()),
-        sa.Column("work_error", sa.Text()),
-        sa.Column("work_dead", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.CheckConstraint(
-            "ca_state IN ('requested', 'valid', 'held', 'revoked', 'expired', 'unknown', 'absent')",
-            name=op.f("ck_certificates_ca_state_is_known"),
-        ),
-        sa.CheckConstraint(
-            "kind IN ('authentication', 'signature', 'encryption')",
-            name=op.f("ck_certificates_kind_is_known"),
-        ),
-        sa.CheckConstraint(
-            "reason IN ('unspecified', 'key_compromise', 'superseded', 'cessation_of_operation')",
-            name=op.f("ck_certificates_reason_is_known"),
+        *_work("certificates"),
+        _one_of("certificates", "ca_state", "requested valid held revoked expired unknown absent"),
+        _one_of("certificates", "kind", "authentication signature encryption"),
+        _one_of(
+            "certificates", "reason", "unspecified key_compromise superseded cessation_of_operation"
         ),
         sa.CheckConstraint(
             "wanted <> 'revoked' OR revoked_at IS NOT NULL",
             name=op.f("ck_certificates_revocation_has_its_time"),
         ),
-        sa.CheckConstraint(
-            "wanted IN ('valid', 'held', 'revoked')", name=op.f("ck_certificates_wanted_is_known")
-        ),
-        sa.CheckConstraint(
-            "work_claimed <= work_attempt", name=op.f("ck_certificates_work_claim_was_nudged")
-        ),
-        sa.ForeignKeyConstraint(
-            ["mobile_id"],
-            ["mobile_ids.id"],
-            name="fk_certificates_mobile_id",
-            deferrable=True,
-            initially="DEFERRED",
-        ),
+        _one_of("certificates", "wanted", "valid held revoked"),
+        _refers("certificates", "mobile_id", "mobile_ids.id"),
         sa.PrimaryKeyConstraint("id", name="pk_certificates"),
         sa.UniqueConstraint("ca", "serial", name="uq_certificates_ca_serial"),
         sa.UniqueConstraint("key_hash", name="uq_certificates_key_hash"),
@@ -273,54 +260,21 @@ def _processes() -> None:
         sa.Column("error", sa.Text()),
         sa.Column("reference", sa.Text(), nullable=False),
         sa.Column("ended_at", sa.BigInteger()),
-        sa.Column("work_wanted", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.Column("work_attempt", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("work_claimed", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("nudged_at", sa.BigInteger()),
-        sa.Column("wanted_since", sa.BigInteger()),
-        sa.Column("work_error", sa.Text()),
-        sa.Column("work_dead", sa.Boolean(), server_default=sa.false(), nullable=False),
+        *_work("instances"),
         sa.CheckConstraint(
             f"({IS_RUNNING}) = (ended_at IS NULL)",
             name=op.f("ck_instances_only_what_ended_has_an_end"),
         ),
-        sa.CheckConstraint(
-            "actor_kind IN ('user', 'operator', 'scim_client', 'device', 'ca', 'system')",
-            name=op.f("ck_instances_actor_kind_is_known"),
+        _one_of("instances", "actor_kind", "user operator scim_client device ca system"),
+        _one_of("instances", "process", "MobileIDSelfServiceProcGet MobileIDSelfServiceProcLock"),
+        _one_of(
+            "instances",
+            "state",
+            "waiting_user waiting_device waiting_ca completed cancelled failed expired",
         ),
-        sa.CheckConstraint(
-            "process IN ('MobileIDSelfServiceProcGet', 'MobileIDSelfServiceProcLock')",
-            name=op.f("ck_instances_process_is_known"),
-        ),
-        sa.CheckConstraint(
-            "state IN ('waiting_user', 'waiting_device', 'waiting_ca', 'completed', 'cancelled', "
-            "'failed', 'expired')",
-            name=op.f("ck_instances_state_is_known"),
-        ),
-        sa.CheckConstraint(
-            "work_claimed <= work_attempt", name=op.f("ck_instances_work_claim_was_nudged")
-        ),
-        sa.ForeignKeyConstraint(
-            ["mobile_id"],
-            ["mobile_ids.id"],
-            name="fk_instances_mobile_id",
-            deferrable=True,
-            initially="DEFERRED",
-        ),
-        sa.ForeignKeyConstraint(
-            ["parent_id"],
-            ["instances.id"],
-            name="fk_instances_parent_id",
-            deferrable=True,
-            initially="DEFERRED",
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-            name="fk_instances_user_id",
-            deferrable=True,
-            initially="DEFERRED",
-        ),
+        _refers("instances", "mobile_id", "mobile_ids.id"),
+        _refers("instances", "parent_id", "instances.id"),
+        _refers("instances", "user_id", "users.id"),
         sa.PrimaryKeyConstraint("id", name="pk_instances"),
     )
     _index("ix_instances_expires_at", "instances", ["expires_at"], IS_RUNNING)
@@ -370,27 +324,9 @@ def _processes() -> None:
             " AND (claim_thumbprint IS NULL) = (claim_device_name IS NULL)",
             name=op.f("ck_enrolments_claim_is_whole_or_none"),
         ),
-        sa.ForeignKeyConstraint(
-            ["instance_id"],
-            ["instances.id"],
-            name="fk_enrolments_instance_id",
-            deferrable=True,
-            initially="DEFERRED",
-        ),
-        sa.ForeignKeyConstraint(
-            ["mobile_id"],
-            ["mobile_ids.id"],
-            name="fk_enrolments_mobile_id",
-            deferrable=True,
-            initially="DEFERRED",
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-            name="fk_enrolments_user_id",
-            deferrable=True,
-            initially="DEFERRED",
-        ),
+        _refers("enrolments", "instance_id", "instances.id"),
+        _refers("enrolments", "mobile_id", "mobile_ids.id"),
+        _refers("enrolments", "user_id", "users.id"),
         sa.PrimaryKeyConstraint("id", name="pk_enrolments"),
         sa.UniqueConstraint("instance_id", name="uq_enrolments_instance_id"),
         sa.UniqueConstraint("token_hash", name="uq_enrolments_token_hash"),
@@ -403,17 +339,8 @@ def _processes() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("csr", sa.LargeBinary(), nullable=False),
         sa.Column("key_hash", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint(
-            "kind IN ('authentication', 'signature', 'encryption')",
-            name=op.f("ck_enrolment_keys_kind_is_known"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["enrolment_id"],
-            ["enrolments.id"],
-            name="fk_enrolment_keys_enrolment_id",
-            deferrable=True,
-            initially="DEFERRED",
-        ),
+        _one_of("enrolment_keys", "kind", "authentication signature encryption"),
+        _refers("enrolment_keys", "enrolment_id", "enrolments.id"),
         sa.PrimaryKeyConstraint("enrolment_id", "position", name="pk_enrolment_keys"),
     )
     op.create_table(
@@ -475,9 +402,7 @@ def _access() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger()),
         sa.Column("last_used_at", sa.BigInteger()),
-        sa.CheckConstraint(
-            "audience IN ('scim', 'admin')", name=op.f("ck_api_tokens_audience_is_known")
-        ),
+        _one_of("api_tokens", "audience", "scim admin"),
         sa.PrimaryKeyConstraint("id", name="pk_api_tokens"),
         sa.UniqueConstraint("secret_hash", name="uq_api_tokens_secret_hash"),
     )
@@ -515,9 +440,7 @@ def _audit() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_audit_events"),
         sa.UniqueConstraint("seq", name="uq_audit_events_seq"),
     )
-    op.create_index(
-        "ix_audit_events_object", "audit_events", ["object_type", "object_id"], unique=False
-    )
+    op.create_index("ix_audit_events_object", "audit_events", ["object_type", "object_id"])
     _index("ix_audit_events_unsealed", "audit_events", ["id"], "seq IS NULL")
     op.create_table(
         "audit_checkpoints",
@@ -563,10 +486,7 @@ def _builtin_ca() -> None:
             "(standing = 'valid') = (revoked_at IS NULL) AND (standing = 'revoked') = (reason IS NOT NULL)",
             name=op.f("ck_ca_certificates_standing_has_its_facts"),
         ),
-        sa.CheckConstraint(
-            "standing IN ('valid', 'held', 'revoked')",
-            name=op.f("ck_ca_certificates_standing_is_known"),
-        ),
+        _one_of("ca_certificates", "standing", "valid held revoked"),
         sa.ForeignKeyConstraint(
             ["issuer", "serial"],
             ["ca_intents.issuer", "ca_intents.serial"],
