@@ -272,7 +272,7 @@ class Row:
 
 
 REVOKED: Final = "revoked/revoked"
-ENDED: Final = "ILLEGAL_TRANSITION"
+ENDED: Final = "PROCESS_ENDED"
 IN_VAIN: Final = "revoked/absent"
 LISTED: Final = {"valid/valid": "nothing", "held/held": "certificateHold", REVOKED: "revoked"}
 """What the CA's revocation list says of each certificate."""

@@ -104,7 +104,7 @@ class Instance:
         self, step: StepName, state: InstanceState, *, expires_at: datetime | None, at: datetime
     ) -> Instance:
         """Move to a step; every move raises `step_seq`, and waiting for the CA is work."""
-        self._must_run(f"step {step}")
+        self.must_run(f"step {step}")
         waits = state is InstanceState.WAITING_CA
         return replace(
             self,
@@ -117,7 +117,7 @@ class Instance:
 
     def end(self, state: InstanceState, *, at: datetime, error: str | None = None) -> Instance:
         """End the run; what it shows from now on is `done` or `failed`."""
-        self._must_run(state)
+        self.must_run(state)
         return replace(
             self,
             state=state,
@@ -129,7 +129,8 @@ class Instance:
             work=self.work.done(),
         )
 
-    def _must_run(self, event: str) -> None:
+    def must_run(self, event: str) -> None:
+        """Raise `ProcessEnded` unless the run has not ended."""
         if not self.running:
             raise ProcessEnded(
                 "Process", self.id, state=self.state, event=event, right="is for a running one"

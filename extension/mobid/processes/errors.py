@@ -132,7 +132,7 @@ class IllegalAction(Refusal):
     code = "ILLEGAL_TRANSITION"
 
     def __init__(self, instance: Instance, action: str, known: Collection[str]) -> None:
-        ways = "it knows " + ", ".join(known) if known else "it has ended"
+        ways = "it knows " + (", ".join(known) or "none")
         super().__init__(
             f"Process {instance.id} at step {instance.step} has no action {action}; {ways}."
         )

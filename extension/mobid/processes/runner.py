@@ -180,7 +180,10 @@ class Runner:
         return [view for view in views if view.running]
 
     def act(self, caller: Caller, instance_id: str, act: Act) -> InstanceView:
-        """Take an action on the step that the caller saw; raise `StaleStep` if it has moved on."""
+        """Take an action on the step that the caller saw.
+
+        Raise `StaleStep` if it has moved on, `ProcessEnded`, or `IllegalAction`.
+        """
         with self._units.reading() as unit:
             over = self._own(unit, caller, instance_id).over(unit.now)
         if over:
@@ -198,9 +201,10 @@ class Runner:
             instance = self._own(unit, caller, instance_id)
             step = self._steps[instance.process][instance.step]
             run = Run(unit=unit, instance=instance, user=user, caller=caller, decision=decision)
-            actions = step.actions(run) if instance.running else {}
             if instance.step_seq != act.step_seq:
                 raise StaleStep(instance)
+            instance.must_run(act.action)
+            actions = step.actions(run)
             if act.action not in actions:
                 raise IllegalAction(instance, act.action, list(actions))
             outcome = actions[act.action](run, act.answer)

@@ -234,8 +234,8 @@ class TestGet:
         """And an action on it is refused."""
         ended = caller.act(caller.at_qr(), "cancel").get_json()
         assert (ended["state"], ended["step"]["actions"]) == ("cancelled", [])
-        problem = refused(caller.act(ended, "next"), 409, "ILLEGAL_TRANSITION")
-        assert "it has ended" in problem["detail"]
+        problem = refused(caller.act(ended, "next"), 409, "PROCESS_ENDED")
+        assert "is cancelled; next is for a running one" in problem["detail"]
 
     def test_an_old_login_is_challenged(self, caller: Caller, clock: Any) -> None:
         """RFC 9470, 3: the front end learns how fresh a login has to be."""

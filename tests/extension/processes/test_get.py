@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mobid.domain.actors import Actor, ActorKind
+from mobid.domain.errors import ProcessEnded
 from mobid.domain.instances import InstanceState, Process, StepName
 from mobid.domain.mobile_ids import Hold, LockReason, ProfileState
 from mobid.domain.options import Kind
@@ -642,7 +643,7 @@ class TestSteps:
         """And shows none."""
         view = anne.clicks("cancel", anne.starts_get())
         assert view.step.actions == ()
-        with pytest.raises(IllegalAction, match=f"has no action {action}; it has ended"):
+        with pytest.raises(ProcessEnded, match=f"is cancelled; {action} is for a running one"):
             anne.clicks(action, view)
 
     def test_somebody_elses_run_is_not_there(self, place: Place, anne: Person) -> None:
