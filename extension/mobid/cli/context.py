@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import rich_click as click
 import structlog
 from click.exceptions import Exit
+from structlog.tracebacks import ExceptionDictTransformer
 
 from mobid.app import Product, is_ready
 from mobid.auth.errors import AuthError
@@ -112,7 +113,8 @@ def log_to_stderr(level: int = logging.INFO) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            # Without the values in its frames: secrets and people's data are among them.
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
