@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
@@ -16,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mobid.processes.errors import BadCertificateRequest, KeyTypeNotAllowed
-from mobid.processes.weak_rsa import weakness
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -24,41 +22,12 @@ if TYPE_CHECKING:
     from mobid.domain.options import Kind
 
 MOST_BYTES: Final = 16 * 1024
-LEAST_RSA_BITS: Final = 2048
-MOST_RSA_BITS: Final = 4096
-RSA_EXPONENT: Final = 65537
-
-PUBLISHED_KEYS: Final = frozenset(
-    bytes.fromhex(digest)
-    for digest in (
-        "b2b04340cfaee616ec9c2c62d261b208e54bb197498df52e8cadede23ac0ba5e",
-        "c4c10105a0be0ed4dd3354428dc38a9bfee64da141ce16e75c94eda272f9dd3a",
-        "8fb6bad671cfe698393c453357da61b56d757ab8c0f3fb9c87f2849e63131878",
-    )
+KEY_TYPE: Final = "EC P-256"
+"""The one type of key that we issue for, as phones are told."""
+PUBLISHED_KEY: Final = bytes.fromhex(
+    "b2b04340cfaee616ec9c2c62d261b208e54bb197498df52e8cadede23ac0ba5e"
 )
-"""SHA-256 of the SubjectPublicKeyInfo of keys that everybody has: testECCP256, testECCP384 and
-testRSA2048 of RFC 9500."""
-
-
-class KeyType(StrEnum):
-    """The types of key that a policy can allow."""
-
-    P256 = "EC P-256"
-    P384 = "EC P-384"
-    RSA = "RSA 2048-4096 with exponent 65537"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPolicy:
-    """Which types of key a phone may bring."""
-
-    allowed: frozenset[KeyType] = frozenset({KeyType.P256})
-
-    def __str__(self) -> str:
-        return " or ".join(sorted(self.allowed))
-
-
-DEFAULT_POLICY: Final = KeyPolicy()
+"""SHA-256 of the SubjectPublicKeyInfo of testECCP256 (RFC 9500), whose private key everybody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +44,11 @@ class CheckedRequest:
         return hashlib.sha256(self.public_key_info).digest()
 
 
-def check_csr(kind: Kind, der: bytes, policy: KeyPolicy = DEFAULT_POLICY) -> CheckedRequest:
+def check_csr(kind: Kind, der: bytes) -> CheckedRequest:
     """Check a PKCS#10 request (RFC 2986) in DER.
 
-    Raise `BadCertificateRequest` for what is no request, proves nothing or has a known or weak
-    key, `KeyTypeNotAllowed` for a sound key of a type that the policy does not allow.
+    Raise `BadCertificateRequest` for what is no request, proves nothing or has a known key,
+    `KeyTypeNotAllowed` for any key but one on P-256.
     """
     if len(der) > MOST_BYTES:
         raise BadCertificateRequest(kind, f"has {len(der)} bytes; at most {MOST_BYTES} are read")
@@ -93,40 +62,20 @@ def check_csr(kind: Kind, der: bytes, policy: KeyPolicy = DEFAULT_POLICY) -> Che
         raise BadCertificateRequest(
             kind, "is not signed with the key that it names, so possession is not proved"
         )
-    _check_type(kind, key, policy)
-    return _not_known(kind, der, key)
-
-
-def _check_type(kind: Kind, key: CertificatePublicKeyTypes, policy: KeyPolicy) -> None:
-    found, text = _type_of(key)
-    if found is None or found not in policy.allowed:
-        raise KeyTypeNotAllowed(kind, text, str(policy))
-    if isinstance(key, rsa.RSAPublicKey):
-        problem = weakness(key.public_numbers().n)
-        if problem is not None:
-            raise BadCertificateRequest(kind, f"has a weak key, {problem}")
-
-
-def _type_of(key: CertificatePublicKeyTypes) -> tuple[KeyType | None, str]:
-    """Return the type that a policy can name, if it is one, and words for any type."""
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        curves = {"secp256r1": KeyType.P256, "secp384r1": KeyType.P384}
-        return curves.get(key.curve.name), f"EC {key.curve.name}"
-    if isinstance(key, rsa.RSAPublicKey):
-        exponent = key.public_numbers().e
-        sound = (
-            LEAST_RSA_BITS <= key.key_size <= MOST_RSA_BITS
-            and key.key_size % 8 == 0
-            and exponent == RSA_EXPONENT
-        )
-        return KeyType.RSA if sound else None, f"RSA {key.key_size} with exponent {exponent}"
-    return None, type(key).__name__.removesuffix("PublicKey")
-
-
-def _not_known(kind: Kind, der: bytes, key: CertificatePublicKeyTypes) -> CheckedRequest:
+    if not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)):
+        raise KeyTypeNotAllowed(kind, _type_of(key), KEY_TYPE)
     checked = CheckedRequest(der, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
-    if checked.key_hash in PUBLISHED_KEYS:
+    if checked.key_hash == PUBLISHED_KEY:
         raise BadCertificateRequest(
             kind, "has a key that is published for tests (RFC 9500), so everybody has it"
         )
     return checked
+
+
+def _type_of(key: CertificatePublicKeyTypes) -> str:
+    """Return words for a type of key that was not asked for."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"EC {key.curve.name}"
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size}"
+    return type(key).__name__.removesuffix("PublicKey")

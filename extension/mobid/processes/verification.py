@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdentifier
 
@@ -54,6 +53,11 @@ _KEY_USAGES: Final = (
     "key_cert_sign",
     "crl_sign",
 )
+_ORDERED_KEY_USAGES: Final = {
+    Kind.AUTHENTICATION: frozenset({"digital_signature"}),
+    Kind.SIGNATURE: frozenset({"content_commitment"}),
+    Kind.ENCRYPTION: frozenset({"key_agreement"}),
+}
 
 
 class Fault(StrEnum):
@@ -183,7 +187,7 @@ def _encoded(names: Iterable[x509.GeneralName]) -> Counter[bytes]:
 
 def _usages(order: Order, certificate: x509.Certificate) -> Iterator[Finding]:
     found = _key_usages(certificate)
-    ordered = _ordered_key_usages(order.kind, certificate)
+    ordered = _ORDERED_KEY_USAGES[order.kind]
     if found != ordered:
         yield Finding(
             Fault.KEY_USAGE,
@@ -214,15 +218,6 @@ def _key_usages(certificate: x509.Certificate) -> frozenset[str]:
     if extension is None:
         return frozenset()
     return frozenset(name for name in _KEY_USAGES if getattr(extension.value, name))
-
-
-def _ordered_key_usages(kind: Kind, certificate: x509.Certificate) -> frozenset[str]:
-    if kind is Kind.AUTHENTICATION:
-        return frozenset({"digital_signature"})
-    if kind is Kind.SIGNATURE:
-        return frozenset({"content_commitment"})
-    by_transport = isinstance(certificate.public_key(), rsa.RSAPublicKey)
-    return frozenset({"key_encipherment" if by_transport else "key_agreement"})
 
 
 def _purposes_fit(kind: Kind, purposes: frozenset[ObjectIdentifier]) -> bool:

@@ -22,7 +22,6 @@ from mobid.ca import (
 from mobid.ca.builtin import BuiltinCA, BuiltinSettings, initialise
 from mobid.config import KeyMissing
 from mobid.domain.options import Kind
-from mobid.processes.csr import KeyType
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,21 +91,18 @@ class TestSettings:
         """Nothing has to be set."""
         settings = BuiltinSettings.read({})
         assert settings.kinds == {Kind.AUTHENTICATION, Kind.SIGNATURE}
-        assert settings.key_types.allowed == {KeyType.P256}
 
     def test_are_read(self) -> None:
         """Each can be given as it comes from TOML."""
         settings = BuiltinSettings.read(
             {
                 "kinds": ["signature"],
-                "key_types": ["p256", "p384", "rsa"],
                 "policies": ["1.2.3.4"],
                 "pki_url": "http://pki.example.org/x",
                 "crl_hours": 48,
             }
         )
         assert settings.kinds == {Kind.SIGNATURE}
-        assert settings.key_types.allowed == set(KeyType)
         assert settings.policies == ("1.2.3.4",)
         assert settings.pki_url == "http://pki.example.org/x"
         assert settings.crl_life.days == 2
@@ -117,7 +113,6 @@ class TestSettings:
             ("kinds", ["authentification"], "some of authentication, signature, encryption"),
             ("kinds", [], "some of authentication"),
             ("kinds", "signature", "a list of texts"),
-            ("key_types", ["p521"], "some of p256, p384, rsa"),
             ("policies", ["no oid"], 'has "no oid", which is no dotted object identifier'),
             ("policies", ["1.2.3", "1.2.3"], "names a policy twice"),
             ("policies", [1], "a list of texts"),

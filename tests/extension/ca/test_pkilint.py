@@ -44,27 +44,24 @@ class TestPkilint:
     def ca(
         self, builtin_ca: BuiltinCA, tmp_path: Path, ca_store: MemoryCAStore, clock: StandingClock
     ) -> BuiltinCA:
-        """The CA of this module with every key type and setting."""
+        """The CA of this module with every kind and setting."""
         del builtin_ca  # it made the key
         surroundings = Surroundings(
             clock=clock, key_folder=tmp_path / "ca", public_url="https://m", store=ca_store
         )
         settings = {
             "kinds": list(Kind),
-            "key_types": ["p256", "rsa"],
             "pki_url": "http://pki.example.org/pki",
             "policies": ["1.3.6.1.4.1.99999.1.1", "1.3.6.1.4.1.99999.1.2"],
         }
         return create(settings, surroundings)
 
     @pytest.mark.parametrize("kind", Kind)
-    @pytest.mark.parametrize("key_type", ["ec", "rsa"])
     def test_has_nothing_against_a_certificate(
-        self, ca: BuiltinCA, order_of: Orders, kind: Kind, key_type: str
+        self, ca: BuiltinCA, order_of: Orders, kind: Kind
     ) -> None:
-        """No finding above information for any kind and type of key."""
-        csr = order_of.csr() if key_type == "ec" else rsa_csr()
-        assert lint_certificate(ca.issue(order_of(kind, csr=csr)).certificate) == []
+        """No finding above information for any kind."""
+        assert lint_certificate(ca.issue(order_of(kind)).certificate) == []
 
     def test_has_nothing_against_the_ca_certificate(self, builtin_ca: BuiltinCA) -> None:
         """The self-signed certificate is sound."""
@@ -112,13 +109,6 @@ class TestPkilint:
             .sign(key, hashes.SHA256())
         )
         assert lint_certificate(bad.public_bytes(Encoding.DER)) != []
-
-
-def rsa_csr() -> bytes:
-    """Return a request with an RSA key."""
-    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    key = rsa.generate_private_key(65537, 2048)
-    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def lint_certificate(der: bytes) -> list[str]:

@@ -10,6 +10,7 @@ from flask import Response, json
 from marshmallow import Schema, fields
 
 from mobid.api.device.payloads import Bytes
+from mobid.processes.csr import KEY_TYPE
 
 if TYPE_CHECKING:
     from mobid.api.device.errors import DeviceRequestRefused
@@ -70,7 +71,7 @@ def claimed(claim: Claimed) -> dict[str, Any]:
         "number": claim.number,
         "expires_at": claim.expires_at,
         "profile": claim,
-        "keys": [{"kind": kind.value, "key_types": ["EC P-256"]} for kind in claim.kinds],
+        "keys": [{"kind": kind.value, "key_types": [KEY_TYPE]} for kind in claim.kinds],
     }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_BYTES: Final = 64 * 1024
-"""What a body can have: three certificate requests of the largest RSA keys fit in."""
+"""What a body can have: three certificate requests fit in, and much besides."""
 
 _LIMITS: Final = Limits(size=MOST_BYTES, depth=8)
 _ENVELOPE: Final = frozenset({"protected", "payload", "signature"})

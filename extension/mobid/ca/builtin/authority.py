@@ -175,7 +175,7 @@ class BuiltinCA:
             raise Rejected(f"This CA is set to issue {kinds}, not {order.kind}.")
         self._check_validity(order)
         try:
-            check_csr(order.kind, order.csr, self._settings.key_types)
+            check_csr(order.kind, order.csr)
         except (BadCertificateRequest, KeyTypeNotAllowed) as error:
             raise Rejected(str(error)) from error
         return Wish(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtensionOID, NameOID, SignatureAlgorithmOID
 
 from mobid.ca.builtin.profiles import KEY_USAGES
@@ -108,11 +107,8 @@ def _usages(certificate: x509.Certificate, profile: Profile) -> Iterator[str]:
     # The last two can be asked for only together with key agreement.
     names = KEY_USAGES if usage.key_agreement else KEY_USAGES[:-2]
     found = {name for name in names if getattr(usage, name)}
-    key = certificate.public_key()
-    if found != set(profile.key_usage_for(key)):
+    if found != set(profile.key_usage):
         yield f"its key usage is not that of the profile {profile.name}"
-    if "key_encipherment" in found and not isinstance(key, rsa.RSAPublicKey):
-        yield "only an RSA key can encipher keys (RFC 8813, 3)"
     purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     if {purpose.dotted_string for purpose in purposes} != set(profile.extended_key_usage):
         yield f"its extended key usage is not that of the profile {profile.name}"

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import (
     AuthorityInformationAccessOID,
     ExtendedKeyUsageOID,
@@ -43,9 +42,7 @@ class Profile:
 
     name: str
     key_usage: tuple[str, ...]
-    """For an EC key; names of `x509.KeyUsage`."""
-    rsa_key_usage: tuple[str, ...]
-    """For an RSA key; only encryption differs, since RSA transports keys and EC agrees on them."""
+    """Names of `x509.KeyUsage`."""
     extended_key_usage: tuple[str, ...]
     """Dotted object identifiers."""
     policies: tuple[str, ...] = ()
@@ -61,10 +58,6 @@ class Profile:
         text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def key_usage_for(self, key: CertificatePublicKeyTypes) -> tuple[str, ...]:
-        """Return the usages for this type of key."""
-        return self.rsa_key_usage if isinstance(key, rsa.RSAPublicKey) else self.key_usage
-
     def extensions(
         self,
         key: CertificatePublicKeyTypes,
@@ -72,9 +65,8 @@ class Profile:
         san: Sequence[x509.GeneralName],
     ) -> Iterator[tuple[x509.ExtensionType, bool]]:
         """Yield all extensions, each with its criticality (RFC 5280, 4.2)."""
-        usages = self.key_usage_for(key)
         yield x509.BasicConstraints(ca=False, path_length=None), True
-        yield x509.KeyUsage(**{usage: usage in usages for usage in KEY_USAGES}), True
+        yield x509.KeyUsage(**{usage: usage in self.key_usage for usage in KEY_USAGES}), True
         yield x509.ExtendedKeyUsage(map(ObjectIdentifier, self.extended_key_usage)), False
         yield x509.SubjectKeyIdentifier.from_public_key(key), False
         yield x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), False
@@ -109,13 +101,8 @@ class Profile:
             yield x509.OCSPNoCheck(), False
 
 
-def _profile(name: str, usage: str, *purposes: str, rsa_usage: str | None = None) -> Profile:
-    return Profile(
-        name=name,
-        key_usage=(usage,),
-        rsa_key_usage=(rsa_usage or usage,),
-        extended_key_usage=purposes,
-    )
+def _profile(name: str, usage: str, *purposes: str) -> Profile:
+    return Profile(name=name, key_usage=(usage,), extended_key_usage=purposes)
 
 
 _CLIENT_AUTH: Final = ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string
@@ -126,9 +113,7 @@ AUTHENTICATION: Final = _profile(
     "authentication", "digital_signature", _CLIENT_AUTH, _SMARTCARD_LOGON
 )
 SIGNATURE: Final = _profile("signature", "content_commitment", _EMAIL_PROTECTION, DOCUMENT_SIGNING)
-ENCRYPTION: Final = _profile(
-    "encryption", "key_agreement", _EMAIL_PROTECTION, rsa_usage="key_encipherment"
-)
+ENCRYPTION: Final = _profile("encryption", "key_agreement", _EMAIL_PROTECTION)
 OCSP_RESPONDER: Final = replace(
     _profile("ocsp-responder", "digital_signature", ExtendedKeyUsageOID.OCSP_SIGNING.dotted_string),
     ocsp_no_check=True,

@@ -12,7 +12,6 @@ from cryptography.x509 import ObjectIdentifier
 
 from mobid.ca.errors import InvalidSettings
 from mobid.domain.options import Kind
-from mobid.processes.csr import DEFAULT_POLICY, KeyPolicy, KeyType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 LEAST_CRL_HOURS: Final = 1
 MOST_CRL_HOURS: Final = 7 * 24
 
-_KEY_TYPES: Final = {"p256": KeyType.P256, "p384": KeyType.P384, "rsa": KeyType.RSA}
 _URL: Final = re.compile(r"[!-~]{1,200}")
 
 
@@ -30,8 +28,6 @@ class BuiltinSettings:
 
     kinds: frozenset[Kind] = frozenset({Kind.AUTHENTICATION, Kind.SIGNATURE})
     """What it issues: a list of authentication, signature, encryption."""
-    key_types: KeyPolicy = DEFAULT_POLICY
-    """What keys it certifies: a list of p256, p384, rsa."""
     policies: tuple[str, ...] = ()
     """Object identifiers of the certificate policies, dotted; none by default."""
     pki_url: str | None = None
@@ -73,13 +69,6 @@ def _kinds(value: object) -> frozenset[Kind]:
     return frozenset(map(Kind, names))
 
 
-def _key_types(value: object) -> KeyPolicy:
-    names = _texts(value)
-    if not names or not set(names) <= set(_KEY_TYPES):
-        raise ValueError(f"must be a list of some of {', '.join(_KEY_TYPES)}")
-    return KeyPolicy(frozenset(_KEY_TYPES[name] for name in names))
-
-
 def _policies(value: object) -> tuple[str, ...]:
     names = _texts(value)
     for name in names:
@@ -118,7 +107,6 @@ def _texts(value: object) -> tuple[str, ...]:
 
 _READERS: Final[Mapping[str, Callable[[object], object]]] = {
     "kinds": _kinds,
-    "key_types": _key_types,
     "policies": _policies,
     "pki_url": _pki_url,
     "crl_hours": _crl_hours,
