@@ -474,13 +474,14 @@ def make_home(home: Path, *, database_url: str, port: int, more: str = "") -> No
     initialise(load(home, {}))
 
 
-@pytest.fixture(scope="session")
-def connector() -> Iterator[Path]:
-    """The folder of the connector, which is installed for this run."""
-    path = str(CONNECTOR)
-    sys.path.append(path)
-    yield CONNECTOR
-    sys.path.remove(path)
+@contextmanager
+def connector_installed() -> Iterator[None]:
+    """Let the connector of these tests be found while the block runs, and by no other test."""
+    sys.path.append(str(CONNECTOR))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(CONNECTOR))
 
 
 @pytest.fixture(scope="session")
@@ -501,12 +502,12 @@ def database_url(
 @pytest.fixture(scope="session", params=DATABASES)
 def world(
     request: pytest.FixtureRequest,
-    connector: Path,  # noqa: ARG001  # it is installed
     database_url: Callable[[str], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
     """The product in this process, on a database of each kind."""
-    made = World(tmp_path_factory.mktemp("world") / "home", database_url(request.param))
+    with connector_installed():
+        made = World(tmp_path_factory.mktemp("world") / "home", database_url(request.param))
     yield made
     made.close()
 
