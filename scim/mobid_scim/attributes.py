@@ -93,14 +93,6 @@ class Schema:
         """Return the attribute of that name, in any case (RFC 7643, 2.1)."""
         return self._by_name.get(name.lower())
 
-    def without(self, *names: str) -> "Schema":
-        """Return the schema of a provider that does not have these attributes."""
-        for name in names:
-            if self.attribute(name) is None:
-                raise ValueError(f"The schema {self.id} has no attribute {name} to leave out.")
-        left = tuple(known for known in self.attributes if known.name not in names)
-        return replace(self, attributes=left)
-
 
 def _index(attributes: Iterable[Attribute]) -> Mapping[str, Attribute]:
     return {known.name.lower(): known for known in attributes}

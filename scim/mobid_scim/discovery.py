@@ -11,23 +11,13 @@ from mobid_scim.path import quoted
 from mobid_scim.resource import Operation, ResourceType, Values
 from mobid_scim.schemas.discovery import RESOURCE_TYPE, SCHEMA, SERVICE_PROVIDER_CONFIG
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthenticationScheme:
-    """How clients authenticate (RFC 7643, 5)."""
-
-    type: str
-    name: str
-    description: str
-    spec_uri: str | None = None
-
-
-BEARER: Final = AuthenticationScheme(
-    type="oauthbearertoken",
-    name="OAuth Bearer Token",
-    description="A token in the Authorization header.",
-    spec_uri="https://www.rfc-editor.org/info/rfc6750",
-)
+_BEARER: Final = {
+    "type": "oauthbearertoken",
+    "name": "OAuth Bearer Token",
+    "description": "A token in the Authorization header.",
+    "specUri": "https://www.rfc-editor.org/info/rfc6750",
+}
+"""How clients authenticate (RFC 7643, 5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +26,21 @@ class Discovery:
 
     types: Sequence[ResourceType]
     base_url: str
-    schemes: Sequence[AuthenticationScheme] = (BEARER,)
-    documentation_uri: str | None = None
 
     def service_provider_config(self) -> Values:
         """Return the features; what is not there is said not to be (RFC 7643, 5)."""
         operations = frozenset[Operation]().union(*(each.operations for each in self.types))
-        config: Values = {"schemas": [SERVICE_PROVIDER_CONFIG.id]}
-        if self.documentation_uri is not None:
-            config["documentationUri"] = self.documentation_uri
-        config |= {
+        return {
+            "schemas": [SERVICE_PROVIDER_CONFIG.id],
             "patch": {"supported": Operation.PATCH in operations},
             "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
             "filter": {"supported": Operation.SEARCH in operations, "maxResults": MAX_COUNT},
             "changePassword": {"supported": False},
             "sort": {"supported": False},
             "etag": {"supported": True},
-            "authenticationSchemes": [_scheme(each) for each in self.schemes],
+            "authenticationSchemes": [_BEARER],
             "meta": self._meta("ServiceProviderConfig", "/ServiceProviderConfig"),
         }
-        return config
 
     def resource_types(self) -> list[Values]:
         """Return all resource types (RFC 7643, 6)."""
@@ -115,15 +100,6 @@ class Discovery:
 
     def _meta(self, resource_type: str, path: str) -> Mapping[str, str]:
         return {"resourceType": resource_type, "location": f"{self.base_url}{path}"}
-
-
-def _scheme(scheme: AuthenticationScheme) -> Values:
-    described: Values = {
-        "type": scheme.type,
-        "name": scheme.name,
-        "description": scheme.description,
-    }
-    return described if scheme.spec_uri is None else described | {"specUri": scheme.spec_uri}
 
 
 def _attribute(attribute: Attribute) -> Values:

@@ -5,15 +5,12 @@
     SCIMError
     ├── BadRequest              400
     │   ├── InvalidFilter       400 invalidFilter
-    │   ├── TooMany             400 tooMany
     │   ├── Mutability          400 mutability
     │   ├── InvalidSyntax       400 invalidSyntax
     │   │   └── MalformedJSON   400 invalidSyntax, with the place in the text
     │   ├── InvalidPath         400 invalidPath
     │   ├── NoTarget            400 noTarget
-    │   ├── InvalidValue        400 invalidValue
-    │   ├── InvalidVersion      400 invalidVers
-    │   └── Sensitive           403 sensitive
+    │   └── InvalidValue        400 invalidValue
     ├── Unauthorized            401
     ├── Forbidden               403
     ├── NotFound                404
@@ -23,7 +20,6 @@
     ├── PreconditionFailed      412
     ├── PayloadTooLarge         413
     ├── UnsupportedMediaType    415
-    ├── TooManyRequests         429
     ├── InternalError           500
     └── NotYetImplemented       501
 
@@ -59,12 +55,6 @@ class InvalidFilter(BadRequest):
     """The filter has wrong syntax, or an attribute and comparison that do not go together."""
 
     scim_type = "invalidFilter"
-
-
-class TooMany(BadRequest):
-    """The filter yields more than the provider is willing to calculate."""
-
-    scim_type = "tooMany"
 
 
 class Mutability(BadRequest):
@@ -105,19 +95,6 @@ class InvalidValue(BadRequest):
     """A required value is missing, or a value does not fit its attribute."""
 
     scim_type = "invalidValue"
-
-
-class InvalidVersion(BadRequest):
-    """The SCIM protocol version in the request is not supported."""
-
-    scim_type = "invalidVers"
-
-
-class Sensitive(BadRequest):
-    """The request would put sensitive values into a URI."""
-
-    status = 403
-    scim_type = "sensitive"
 
 
 class Unauthorized(SCIMError):
@@ -185,20 +162,6 @@ class UnsupportedMediaType(SCIMError):
     """The body is not sent as plain SCIM JSON."""
 
     status = 415
-
-
-class TooManyRequests(SCIMError):
-    """The caller sends more than it may; `retry_after` is in seconds."""
-
-    status = 429
-
-    def __init__(self, detail: str, *, retry_after: int) -> None:
-        super().__init__(detail)
-        self.retry_after = retry_after
-
-    def headers(self) -> Mapping[str, str]:
-        """Say when to try again."""
-        return {"Retry-After": str(self.retry_after)}
 
 
 class InternalError(SCIMError):

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
 from mobid_scim import strict_json, wire
-from mobid_scim.discovery import BEARER, AuthenticationScheme, Discovery
+from mobid_scim.discovery import Discovery
 from mobid_scim.errors import (
     BadRequest,
     Forbidden,
@@ -69,13 +69,10 @@ def blueprint(
     authenticate: Authenticate[CallerT],
     authorize: Authorize[CallerT],
     translate: Translate = lambda _: None,
-    schemes: tuple[AuthenticationScheme, ...] = (BEARER,),
-    documentation_uri: str | None = None,
     url_prefix: str = "/scim/v2",
-    name: str = "scim",
 ) -> Blueprint:
     """Build the blueprint; `service.base_url` is what its prefix looks like from outside."""
-    scim = Blueprint(name, __name__, url_prefix=url_prefix)
+    scim = Blueprint("scim", __name__, url_prefix=url_prefix)
     scim.record(_know_the_rest)
     views = _ResourceViews(service, authorize)
 
@@ -87,7 +84,7 @@ def blueprint(
     def refuse(error: Exception) -> Response:
         return _refusal(_translated(error, translate))
 
-    discovery = Discovery(service.types, service.base_url, schemes, documentation_uri)
+    discovery = Discovery(service.types, service.base_url)
     _add_discovery(scim, discovery)
     for scope in service.types:
         _add(scim, scope.endpoint, f"{scope.name}-list", views.of_all(scope))

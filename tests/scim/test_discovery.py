@@ -73,7 +73,7 @@ class TestSchemasAndResourceTypes:
             Schema.model_validate(each)
             assert read(client, f"/Schemas/{each['id'].upper()}") == each
 
-    def test_attributes_that_the_product_left_out_are_not_told(self, client: FlaskClient) -> None:
+    def test_attributes_that_nobody_has_are_not_told(self, client: FlaskClient) -> None:
         """No password where none can be set."""
         schema = read(client, "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User")
         attributes = schema["attributes"]

@@ -202,8 +202,3 @@ class TestFaultsInTheSetUp:
         """A slash and a name."""
         with pytest.raises(ValueError, match='"Users" is not of the form "/Things"'):
             ResourceType(name="User", endpoint="Users", schema=USER, operations=frozenset())
-
-    def test_only_what_is_there_can_be_left_out(self) -> None:
-        """A typing error would leave in what should be out."""
-        with pytest.raises(ValueError, match="has no attribute passwort to leave out"):
-            USER.without("passwort")

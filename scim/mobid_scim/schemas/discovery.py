@@ -35,7 +35,6 @@ _SUPPORTED: Final = _flag("supported", "Whether it is there.")
 SERVICE_PROVIDER_CONFIG: Final = _schema(
     "ServiceProviderConfig",
     "What the provider can do",
-    reference("documentationUri", "external", description="Where the documentation is."),
     _complex("patch", "PATCH.", _SUPPORTED),
     _complex(
         "bulk",
@@ -57,7 +56,6 @@ SERVICE_PROVIDER_CONFIG: Final = _schema(
         Attribute("name", "Its name.", required=True),
         Attribute("description", "What it is.", required=True),
         reference("specUri", "external", description="Where it is specified."),
-        reference("documentationUri", "external", description="How it is used here."),
         several=True,
     ),
 )

@@ -1,17 +1,8 @@
-"""The User schema (RFC 7643, 4.1 and 8.7.1)."""
+"""The User schema (RFC 7643, 4.1 and 8.7.1), without password and groups, which we do not have."""
 
 from typing import Final
 
-from mobid_scim.attributes import (
-    Attribute,
-    Mutability,
-    Returned,
-    Schema,
-    Type,
-    Uniqueness,
-    read_only,
-    reference,
-)
+from mobid_scim.attributes import Attribute, Schema, Type, Uniqueness, reference
 
 
 def _several(
@@ -63,21 +54,6 @@ _ADDRESSES: Final = Attribute(
     ),
 )
 
-_GROUPS: Final = read_only(
-    Attribute(
-        "groups",
-        "The groups to which the user belongs, directly or through other groups.",
-        type=Type.COMPLEX,
-        multi_valued=True,
-        sub_attributes=(
-            Attribute("value", "The id of the group.", case_exact=True),
-            reference("$ref", "Group", description="The URL of the group."),
-            Attribute("display", "The name of the group."),
-            Attribute("type", "How the user belongs.", canonical_values=("direct", "indirect")),
-        ),
-    )
-)
-
 USER: Final = Schema(
     id="urn:ietf:params:scim:schemas:core:2.0:User",
     name="User",
@@ -99,13 +75,6 @@ USER: Final = Schema(
         Attribute("locale", "The user's default location, as a language tag."),
         Attribute("timezone", "The user's time zone, as an IANA name."),
         Attribute("active", "Whether the user may do anything.", type=Type.BOOLEAN),
-        Attribute(
-            "password",
-            "The user's password, in clear text.",
-            case_exact=True,
-            mutability=Mutability.WRITE_ONLY,
-            returned=Returned.NEVER,
-        ),
         _several(
             "emails",
             "E-mail addresses.",
@@ -131,7 +100,6 @@ USER: Final = Schema(
             types=("photo", "thumbnail"),
         ),
         _ADDRESSES,
-        _GROUPS,
         _several("entitlements", "What the user is entitled to.", Attribute("value", "The thing.")),
         _several("roles", "Who the user is here.", Attribute("value", "The role.")),
         _several(
