@@ -21,8 +21,6 @@ from mobid.audit import (
     Checkpoint,
     Head,
     InvalidEvent,
-    InvalidRecord,
-    Outcome,
     Sealed,
     Verdict,
     checkpoint_due,
@@ -53,7 +51,6 @@ EVENTS = st.builds(
     action=TEXT,
     object_type=TEXT,
     object_id=TEXT,
-    outcome=st.sampled_from(Outcome),
     details=DETAILS,
 )
 
@@ -72,20 +69,24 @@ class TestRecord:
         """Sorted names, no spaces, UTF-8, times in UTC (RFC 8785)."""
         event = an_event(
             at=datetime(2026, 11, 22, 13, 0, 0, 5, tzinfo=timezone(timedelta(hours=1))),
-            outcome=Outcome.REFUSED,
             details={"why": 'Zoë said "no"\n', "tries": 3, "late": False, "step": None},
         )
         assert event.record().decode() == (
             '{"action":"mobile_id.lock","actor":"user:u-1","at":"2026-11-22T12:00:00.000005Z",'
             '"details":{"late":false,"step":null,"tries":3,"why":"Zoë said \\"no\\"\\n"},'
-            '"object_id":"m-1","object_type":"mobile_id","outcome":"refused"}'
+            '"object_id":"m-1","object_type":"mobile_id"}'
         )
 
     @given(EVENTS)
-    def test_reads_back_as_the_same_event(self, event: AuditEvent) -> None:
-        """Nothing is lost, and the same event is always the same bytes."""
-        assert AuditEvent.from_record(event.record()) == event
-        assert json.loads(event.record())["details"] == event.details
+    def test_loses_nothing(self, event: AuditEvent) -> None:
+        """Whoever reads the record has the event."""
+        read = json.loads(event.record())
+        at = datetime.fromisoformat(read.pop("at"))
+        assert (at, read.pop("actor")) == (event.at, str(event.actor))
+        assert read.pop("details") == event.details
+        assert read == {
+            name: getattr(event, name) for name in ("action", "object_type", "object_id")
+        }
 
     @pytest.mark.parametrize(
         ("field", "value", "message"),
@@ -112,28 +113,6 @@ class TestRecord:
         with pytest.raises(InvalidEvent, match=message) as refused:
             an_event(**{field: value})
         assert "secret-7" not in str(refused.value)
-
-    @pytest.mark.parametrize(
-        "record",
-        [
-            b"", b"\xff", b"[]", b"{}", b"1", b"[" * 100_000,
-            b'{"actor":7}',
-            an_event().record() + b" ",
-            an_event().record().replace(b'"details":{}', b'"details":[]'),
-            an_event().record().replace(b'"details":{}', b'"details":{"x":1.0}'),
-            an_event().record().replace(b'"details":{}', b'"details":{},"details":{}'),
-            an_event().record().replace(b"user:u-1", b"ghost:u-1"),
-            an_event().record().replace(b"2026-11-22T12", b"2026-11-22T25"),
-            an_event().record().replace(b'"ok"', b'"perhaps"'),
-            an_event().record().replace(b'"outcome"', b'"income"'),
-        ],
-    )  # fmt: skip
-    def test_refuses_bytes_that_no_event_is_written_as(self, record: bytes) -> None:
-        """What the database gives back is not believed."""
-        with pytest.raises(
-            InvalidRecord, match=r"A stored audit record is damaged: it is n.*Run: mobid audit"
-        ):
-            AuditEvent.from_record(record)
 
 
 class TestChain:

@@ -74,7 +74,9 @@ class Product:
                 "certificate": self._work_on_certificate,
                 "instance": self._work_on_instance,
             },
-            timing=Timing(stale=settings.times.attempt_lost),
+            timing=Timing(
+                stale=settings.times.attempt_lost, clock_drift=settings.times.clock_drift
+            ),
             clock=clock,
         )
         self.units: Final = SQLUnits(
@@ -94,7 +96,10 @@ class Product:
         self.sandbox: Final = OptionScripts()
         self.settlement: Final = Settlement(phone_confirm=settings.times.phone_confirm)
         self.certificate_work: Final = CertificateWork(
-            self.units, self.authorities, self.settlement
+            self.units,
+            self.authorities,
+            self.settlement,
+            longest_call=settings.times.attempt_lost,
         )
         self.instance_work: Final = InstanceWork(self.units, self.settlement)
         self.reconciliation: Final = Reconciliation(

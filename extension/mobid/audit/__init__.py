@@ -8,20 +8,15 @@ verifier has, and a change to a record in the second before it is sealed.
 
 from mobid.audit.chain import GENESIS, Head, Sealed, seal
 from mobid.audit.checkpoints import Checkpoint, checkpoint_due, key_id, sign_checkpoint
-from mobid.audit.errors import AuditError, InvalidEvent, InvalidRecord
-from mobid.audit.event import AuditEvent, Detail, Outcome
+from mobid.audit.event import AuditEvent, InvalidEvent
 from mobid.audit.verify import Report, Verdict, verify
 
 __all__ = [
     "GENESIS",
-    "AuditError",
     "AuditEvent",
     "Checkpoint",
-    "Detail",
     "Head",
     "InvalidEvent",
-    "InvalidRecord",
-    "Outcome",
     "Report",
     "Sealed",
     "Verdict",

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Self
-
-from mobid.audit.errors import InvalidEvent, InvalidRecord
-from mobid.domain.actors import Actor, ActorKind
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from mobid.domain.actors import Actor
 
 Detail = str | int | bool | None
 
@@ -23,17 +22,18 @@ _AT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
-class Outcome(StrEnum):
-    """How it ended."""
+class InvalidEvent(ValueError):
+    """An event that cannot be recorded: a fault of ours. The message shows no value: it may be secret."""
 
-    OK = "ok"
-    REFUSED = "refused"
-    FAILED = "failed"
+    def __init__(self, action: str, field: str, *, accepted: str) -> None:
+        super().__init__(
+            f'Audit event "{action}": {field} is not recorded as it is; it must be {accepted}.'
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """Who did what to which thing, and how it ended.
+    """Who did what to which thing.
 
     Details are scalars under plain names. Never put a secret there, nor a personal attribute: the
     log cannot be edited afterwards. An event that does not fit raises `InvalidEvent` at once.
@@ -44,7 +44,6 @@ class AuditEvent:
     action: str
     object_type: str
     object_id: str
-    outcome: Outcome = Outcome.OK
     details: Mapping[str, Detail] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -74,37 +73,11 @@ class AuditEvent:
             "details": dict(self.details),
             "object_id": self.object_id,
             "object_type": self.object_type,
-            "outcome": self.outcome,
         }
         # All names are ASCII, so that sorting by code point is the sorting of RFC 8785, 3.2.3.
         return json.dumps(
             content, ensure_ascii=False, sort_keys=True, separators=(",", ":")
         ).encode()
-
-    @classmethod
-    def from_record(cls, record: bytes) -> Self:
-        """Return the event that was written as `record`; raise `InvalidRecord`."""
-        try:
-            content = json.loads(record)
-            kind, _, actor_id = content.pop("actor").partition(":")
-            event = cls(
-                at=datetime.strptime(content.pop("at"), _AT).replace(tzinfo=UTC),
-                actor=Actor(ActorKind(kind), actor_id),
-                outcome=Outcome(content.pop("outcome")),
-                **content,
-            )
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            InvalidEvent,
-        ) as error:
-            raise InvalidRecord(f"it is no event ({type(error).__name__})") from None
-        if event.record() != record:
-            raise InvalidRecord("it is not in canonical form")
-        return event
 
 
 def _is_text(value: object) -> bool:

@@ -2,7 +2,7 @@
 
 ConfigError
 ├── InvalidSettings     every fault of mobid.toml and the environment, in one message
-├── HomeOccupied        the directory is a home already, or holds somebody else's files
+├── HomeUnusable        the directory is a home already, or holds somebody else's files
 └── KeyFileError
     ├── KeyMissing      there is no such key yet; `create` makes it
     ├── KeyExists       there is one already, and it is never written over

@@ -78,7 +78,7 @@ class Keys:
     """The product's own keys."""
 
     enrolment: Secret[bytes]
-    """Derives tokens, typed codes and mail codes (HMAC-SHA-256)."""
+    """Derives tokens and typed codes, and signs nonces (HMAC-SHA-256)."""
     session: Secret[bytes]
     """Signs the session cookies of the pages."""
     audit: Ed25519PrivateKey = field(repr=False)

@@ -24,10 +24,6 @@ class Times:
     """A form that waits for its user."""
     page_code: timedelta = timedelta(minutes=10)
     """A QR code on the page, with its typed code."""
-    mailed_link: timedelta = timedelta(hours=24)
-    """The link of a mailed QR code, worthless without the mail code."""
-    mail_code: timedelta = timedelta(minutes=10)
-    """The mail code, which the page can renew without a new mail."""
     code_renewable: timedelta = timedelta(minutes=30)
     """How long a lapsed code can still be renewed."""
     approve: timedelta = timedelta(minutes=10)
@@ -38,8 +34,6 @@ class Times:
     """The phone's confirmation, from the moment at which the result can be fetched."""
     fresh_login: timedelta = timedelta(minutes=20)
     """How old the login of a user may be who starts or approves a Get."""
-    invitation: timedelta = timedelta(days=14)
-    """A mobile ID ordered over SCIM that its owner has not opened."""
     attempt_lost: timedelta = timedelta(seconds=60)
     """After which an attempt at an effect that said nothing counts as lost, and another begins. It must be
     longer than all time-outs of one call of the CA together."""
@@ -66,4 +60,4 @@ class Settings:
     demo: bool = False
     times: Times = field(default_factory=Times)
     max_codes: int = 5
-    """How many codes one Get can show or mail, the first one included."""
+    """How many codes one Get can show, the first one included."""
