@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-START_TIMEOUT: Final = 30.0
+START_TIMEOUT: Final = 60.0
 STOP_TIMEOUT: Final = 15.0
 PHONE_TIMEOUT: Final = 90.0
 HTTP_TIMEOUT: Final = 20.0
