@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Final
 
 import rich_click as click
@@ -40,10 +41,9 @@ def scripts() -> None:
 @click.pass_context
 def check(context: click.Context, file: Path, name: str, output: str) -> None:
     """Check a script; exit 2 with every fault if it would not be accepted."""
-    source = read(file)
     with opened(context) as product, failures_told():
-        evaluation = product.scripts.check(name, source)
-    emit(output, as_data(evaluation), as_text(file, source, evaluation))
+        evaluation = product.scripts.check(name, read(file))
+    emit(output, as_data(evaluation), as_text(file, evaluation))
     context.exit(0 if evaluation.outcome is Outcome.OK else USAGE)
 
 
@@ -55,12 +55,11 @@ def check(context: click.Context, file: Path, name: str, output: str) -> None:
 @click.pass_context
 def push(context: click.Context, file: Path, name: str, comment: str, output: str) -> None:
     """Store a script as a new version, which is not active yet."""
-    source = read(file)
     with opened(context) as product, failures_told():
         try:
-            stored = product.scripts.push(name, source, by=operator(), comment=comment)
+            stored = product.scripts.push(name, read(file), by=operator(), comment=comment)
         except ScriptNotAccepted as error:
-            fail(as_text(file, source, error.evaluation), exit_code=USAGE)
+            fail(as_text(file, error.evaluation), exit_code=USAGE)
     data = {"name": name, "version": stored.version, "sha256": stored.sha256}
     emit(
         output,
@@ -134,14 +133,13 @@ def as_data(evaluation: Evaluation) -> dict[str, object]:
     }
 
 
-def as_text(file: Path, source: str, evaluation: Evaluation) -> str:
+def as_text(file: Path, evaluation: Evaluation) -> str:
     """Return every fault with its place, its line and a caret, as compilers do."""
     if evaluation.outcome is Outcome.OK:
         return f"{file}: ok"
-    lines = source.splitlines()
     shown = []
     for fault in evaluation.diagnostics:
-        shown.append(f"{file}:{fault.line or 1}:{(fault.column or 0) + 1}: {fault.message}")
-        if fault.line is not None and 0 < fault.line <= len(lines):
-            shown += [f"    {lines[fault.line - 1]}", "    " + " " * (fault.column or 0) + "^"]
+        shown.append(f"{file}:{fault.line or 1}:{fault.column or 1}: {fault.message}")
+        if fault.caret:
+            shown.append(indent(fault.caret, "    "))
     return "\n".join(shown) or f"{file}: {evaluation.outcome}"

@@ -114,6 +114,8 @@ def _options(plain: Mapping[str, object]) -> Options:
 
 def _diagnostics(found: Iterable[engine.Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(
-        Diagnostic(code=d.code.value, message=d.message, line=d.line, column=d.column)
+        Diagnostic(
+            code=d.code.value, message=d.message, line=d.line, column=d.column, caret=d.caret
+        )
         for d in found
     )

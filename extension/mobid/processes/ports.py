@@ -252,12 +252,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One fault of a script, where it is, and what would be right."""
+    """One fault of a script, where it is (line and column count from 1), and what would be right."""
 
     code: str
     message: str
     line: int | None = None
     column: int | None = None
+    caret: str = ""
+    """The line of the source, and below it carets under the place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
