@@ -45,10 +45,10 @@ def outcome_of(data: bytes, declaration: Declaration, now: datetime, source: str
     )
 
 
-def checked_of(data: bytes, declaration: Declaration, source: str) -> Checked:
+def checked_of(data: bytes, source: str) -> Checked:
     """Read the answer to a check, or raise NotAnAnswer."""
-    loaded = _loaded(_check_schema(declaration), data)
-    return Checked(diagnostics=_diagnostics(loaded, source), attributes=tuple(loaded["attributes"]))
+    loaded = _loaded(_Check(), data)
+    return Checked(diagnostics=_diagnostics(loaded, source))
 
 
 def _loaded(schema: Schema, data: bytes) -> dict[str, Any]:
@@ -133,6 +133,16 @@ class _Run(_Strict):
             raise ValidationError("does not fit", "diagnostics")
 
 
+class _Check(_Strict):
+    outcome = fields.Enum(
+        Verdict,
+        by_value=True,
+        required=True,
+        validate=validate.OneOf([Verdict.OK, Verdict.REJECTED_AT_UPLOAD]),
+    )
+    diagnostics = _found()
+
+
 class _Option(fields.Field[object]):
     """An option: the same check as in the child, by a process that the script has never been in."""
 
@@ -152,17 +162,6 @@ def _run_schema(declaration: Declaration, now: datetime) -> Schema:
     options = _Strict.from_dict({kind.name: _Option(kind, now) for kind in declaration.options})
     run = _Run.from_dict({"options": fields.Nested(options, load_default=None)})
     return run(unknown=RAISE)
-
-
-def _check_schema(declaration: Declaration) -> Schema:
-    known = validate.ContainsOnly(declaration.attributes)
-    verdicts = validate.OneOf([Verdict.OK, Verdict.REJECTED_AT_UPLOAD])
-    members: dict[str, fields.Field[Any]] = {
-        "outcome": fields.Enum(Verdict, by_value=True, required=True, validate=verdicts),
-        "attributes": fields.List(fields.String(), load_default=list, validate=known),
-        "diagnostics": _found(),
-    }
-    return _Strict.from_dict(members)(unknown=RAISE)
 
 
 def _diagnostics(loaded: Mapping[str, Any], source: str) -> tuple[Diagnostic, ...]:

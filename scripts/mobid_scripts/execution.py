@@ -30,10 +30,10 @@ _MOST_MESSAGE: Final = 400
 def check(source: str, declaration: Declaration) -> Answer:
     """Compile a script without running it."""
     try:
-        code = compiled(source, declaration)
+        compiled(source, declaration)
     except Rejected as rejected:
         return _rejected(rejected, source)
-    return {"outcome": Verdict.OK, "attributes": code.attributes}
+    return {"outcome": Verdict.OK}
 
 
 def run(request: Answer, declaration: Declaration) -> Answer:
@@ -47,7 +47,7 @@ def run(request: Answer, declaration: Declaration) -> Answer:
 def _run(request: Answer, declaration: Declaration, log: Log, steps: Steps) -> Answer:
     source: str = request["source"]
     try:
-        code = compiled(source, declaration).code
+        code = compiled(source, declaration)
         options = Options(declaration, request["defaults"], datetime.fromisoformat(request["now"]))
         guards = Guards(steps)
         names = {

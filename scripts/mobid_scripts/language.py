@@ -8,13 +8,12 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from RestrictedPython.transformer import RestrictingNodeTransformer, copy_locations
 
 from mobid_scripts import grammar
-from mobid_scripts.names import Finding, attributes_read
+from mobid_scripts.names import Finding
 from mobid_scripts.outcome import Code
 from mobid_scripts.places import FILENAME
 from mobid_scripts.wording import quoted
@@ -36,26 +35,17 @@ class Rejected(Exception):
         super().__init__("; ".join(finding.clause for finding in findings))
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """Code that may run under the guards, and the attributes of the user that it mentions."""
-
-    code: CodeType
-    attributes: list[str]
-
-
-def compiled(source: str, declaration: Declaration) -> Compiled:
+def compiled(source: str, declaration: Declaration) -> CodeType:
     """Compile a script that passed `source.faults`, or raise Rejected."""
     tree = _parsed(source)
     if found := grammar.findings(tree, declaration):
         raise Rejected(found)
-    attributes = attributes_read(tree, declaration)
     policy = _Policy()
     policy.visit(tree)
     if policy.findings:
         raise Rejected(policy.findings)
     ast.fix_missing_locations(tree)
-    return Compiled(compile(tree, FILENAME, "exec", dont_inherit=True), attributes)
+    return compile(tree, FILENAME, "exec", dont_inherit=True)
 
 
 def _parsed(source: str) -> ast.Module:

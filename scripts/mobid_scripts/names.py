@@ -103,21 +103,6 @@ def _bound(node: ast.AST) -> tuple[str, ...]:
     return (node.arg,) if isinstance(node, ast.arg) else ()
 
 
-def attributes_read(tree: ast.Module, declaration: Declaration) -> list[str]:
-    """Return the attributes of the user that a script mentions: no other can change its result."""
-    nodes = list(ast.walk(tree))
-    read: set[object] = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    for node in nodes:
-        if (asked := _asked_for(node)) is None:
-            continue
-        if not isinstance(asked, ast.Constant):
-            return list(declaration.attributes)  # user.has(name), where name may be any
-        read.add(asked.value)
-    if "in_group" in read:
-        read.add(declaration.groups)
-    return [name for name in declaration.attributes if name in read]
-
-
 def _asked_for(node: ast.AST) -> ast.expr | None:
     """Return what is between the brackets of `user.has(...)`."""
     match node:

@@ -79,10 +79,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What a check of a script found; `attributes` are those of the user that the script reads."""
+    """What a check of a script found."""
 
     diagnostics: tuple[Diagnostic, ...] = ()
-    attributes: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     ms: float = 0.0
 

@@ -58,7 +58,7 @@ class Sandbox:
             return Checked(diagnostics=found, ms=_ms(started))
         reply = self._exchange({"only_check": True, "source": source})
         try:
-            checked = checked_of(_answer(reply), self._declaration, source)
+            checked = checked_of(_answer(reply), source)
         except NotAnAnswer as wrong:
             checked = Checked(diagnostics=self._ended(reply, wrong).diagnostics)
         return replace(checked, layers=_layers(reply), ms=_ms(started))

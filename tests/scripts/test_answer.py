@@ -45,7 +45,7 @@ def test_what_is_no_answer_at_all(data: bytes, product: Product) -> None:
     with pytest.raises(NotAnAnswer):
         _read(product, data)
     with pytest.raises(NotAnAnswer):
-        checked_of(data, product.declaration, "")
+        checked_of(data, "")
 
 
 @pytest.mark.parametrize(

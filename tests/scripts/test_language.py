@@ -243,14 +243,6 @@ def test_what_fails_while_it_runs(source: str, message: str, column: int, script
     assert (diagnostic.message, diagnostic.column) == (message, column)
 
 
-def test_a_check_names_the_attributes_that_a_script_reads(scripts: Scripts) -> None:
-    """Whoever releases attributes can see which of them a script depends on."""
-    source = (
-        'if user.has("email") and user.in_group("staff"):\n    log(user.department, "userName")'
-    )
-    assert scripts.check(source).attributes == ("department", "email", "groups")
-
-
 _NAMES = st.sampled_from(["x", "y", "user", "options", "cert", "log", "nobody", "_", "__x__"])
 _LEAVES = st.one_of(
     _NAMES, st.integers(-5, 10**13).map(str), st.sampled_from(["'a'", "[]", "{}", "None", "1.5"])
