@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mobid.domain.options import Kind
@@ -83,7 +83,11 @@ class TestRefused:
     def test_any_flipped_bit(self, position: int, bit: int) -> None:
         """One flipped bit anywhere is refused, and never an error of another kind."""
         broken = bytearray(csr(_FIXED_KEY))
-        broken[position % len(broken)] ^= 1 << bit
+        at = position % len(broken)
+        # How many bits of its last byte the signature leaves unused is said beside it and changes
+        # neither key nor proof; where those bits are zero, X.690 allows one for the other.
+        assume(at != len(broken) - len(x509.load_der_x509_csr(bytes(broken)).signature) - 1)
+        broken[at] ^= 1 << bit
         with pytest.raises((BadCertificateRequest, KeyTypeNotAllowed)):
             check_csr(KIND, bytes(broken))
 
