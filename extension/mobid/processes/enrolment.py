@@ -111,9 +111,10 @@ class PhoneSide:
         self, code: str, *, thumbprint: str, jwk: Mapping[str, str], device: Device
     ) -> Claimed:
         """Bind a code to the first phone that comes; the same phone gets its answer again."""
-        enrolment_id = self._by_code(code)
+        found = self._by_code(code)
         with self._units() as unit:
-            enrolment, instance = _running(unit, _locked(unit, enrolment_id))
+            unit.users.lock(found.user_id)
+            enrolment, instance = _running(unit, _find(unit, found.id))
             if enrolment.claim is None:
                 claim = self._new_claim(thumbprint, jwk, device, at=unit.now)
                 self._bind(unit, enrolment, instance, claim, code)
@@ -126,13 +127,13 @@ class PhoneSide:
                 raise CodeNotUsable
             return _claimed(unit, enrolment, instance)
 
-    def _by_code(self, code: str) -> str:
+    def _by_code(self, code: str) -> Enrolment:
         hashed = code_hash(code)
         with self._units.reading() as unit:
             found = None if hashed is None else unit.enrolments.by_code(hashed)
         if found is None:
             raise CodeNotUsable
-        return found.id
+        return found
 
     @staticmethod
     def _new_claim(

@@ -27,9 +27,11 @@ from mobid.ca import Surroundings
 from mobid.ca.builtin import create, initialise
 from mobid.config import Times
 from mobid.domain.actors import Actor, ActorKind
-from mobid.domain.instances import StepName
-from mobid.domain.mobile_ids import Device
-from mobid.domain.options import Kind
+from mobid.domain.certificates import Certificate
+from mobid.domain.enrolments import Claim, DeviceKey, Enrolment
+from mobid.domain.instances import Instance, InstanceState, Process, StepName
+from mobid.domain.mobile_ids import Device, MobileID, ProfileState
+from mobid.domain.options import Kind, Validity
 from mobid.domain.users import UserState
 from mobid.optionscripts import SCRIPT_NAME, SHIPPED_VERSION_0, OptionScripts
 from mobid.processes.authority import (
@@ -45,11 +47,14 @@ from mobid.processes.authority import (
 from mobid.processes.cascades import user_deactivated, user_deleted, user_reactivated
 from mobid.processes.certificate_work import CertificateWork, NotYet
 from mobid.processes.codes import Codes
-from mobid.processes.decision import OptionDecision
+from mobid.processes.csr import check_csr
+from mobid.processes.decision import OptionDecision, names_for
 from mobid.processes.enrolment import Caller as PhoneCaller
 from mobid.processes.enrolment import Claimed, PhoneSide, Result
 from mobid.processes.get import Parts
 from mobid.processes.instance_work import InstanceWork
+from mobid.processes.orders import order_of as order_for
+from mobid.processes.orders import serial_of
 from mobid.processes.ports import StoredScript
 from mobid.processes.reconciliation import Reconciliation
 from mobid.processes.runner import Runner
@@ -70,12 +75,10 @@ if TYPE_CHECKING:
 
     from mobid.ca.builtin import BuiltinCA
     from mobid.ca.builtin.store import CAStore
-    from mobid.domain.certificates import Certificate
-    from mobid.domain.enrolments import Enrolment
-    from mobid.domain.instances import Instance
-    from mobid.domain.mobile_ids import MobileID, ProfileState
+    from mobid.domain.users import User
     from mobid.processes.authority import Capabilities, Order
     from mobid.processes.enrolment import ResultPending
+    from mobid.processes.ports import Evaluation
     from mobid.processes.views import InstanceView
     from mobid.storage.unit_of_work import SQLUnit
 
@@ -114,6 +117,8 @@ class LineToCA:
         self.known_reasons = frozenset(Reason)
         self.reasons: list[Reason] = []
         """Why the CA was told to revoke, each time."""
+        self.after_find: Callable[[Order], None] = lambda _: None
+        """What happens when the CA has looked for an order, and before we have heard what it found."""
         self.after_status: Callable[[], None] = lambda: None
         """What happens when the CA has answered for a certificate, and before we have heard it."""
         self.calls: list[str] = []
@@ -155,7 +160,9 @@ class LineToCA:
     def find(self, order: Order) -> Sequence[Issued | Pending]:
         """Return everything the CA holds for this order."""
         with self._line("find"):
-            return [*self.ca.find(order), *self.also]
+            found = [*self.ca.find(order), *self.also]
+        self.after_find(order)
+        return found
 
     def revoke(self, certificate: bytes, reason: Reason, at: datetime) -> None:
         """Revoke for good."""
@@ -188,6 +195,25 @@ class HoldingLine(LineToCA):
         """Take the suspension back."""
         with self._line("release"):
             self.ca.release(certificate, at)
+
+
+class WatchedSandbox:
+    """The real sandbox, during whose runs something happens that a test asks for."""
+
+    def __init__(self, scripts: OptionScripts) -> None:
+        self._scripts = scripts
+        self.meanwhile: Callable[[], None] = lambda: None
+        """What happens once, while a script runs."""
+
+    def check(self, source: str) -> Evaluation:
+        """Compile only."""
+        return self._scripts.check(source)
+
+    def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
+        """Run a script."""
+        happens, self.meanwhile = self.meanwhile, lambda: None
+        happens()
+        return self._scripts.evaluate(source, user, at=at)
 
 
 class Effects:
@@ -251,6 +277,7 @@ class Place:
     ) -> None:
         self.clock = clock
         self.ca = ca
+        self.sandbox = WatchedSandbox(sandbox)
         self.times = Times()
         self.transactions = Transactions(engine)
         self.effects = Effects(self.transactions)
@@ -277,7 +304,7 @@ class Place:
             times=self.times,
             max_codes=5,
             codes=Codes(bytes(32)),
-            decision=OptionDecision(self.units, sandbox, shipped, CA),
+            decision=OptionDecision(self.units, self.sandbox, shipped, CA),
             ca=CA,
             public_url="https://id.example.org",
         )
@@ -356,6 +383,33 @@ class Place:
         with self.transactions.writing() as connection:
             insert_user(connection, row)
         return Person(self, user_id)
+
+    def issued(self, key: DeviceKey, profile: MobileID, user: User) -> Certificate:
+        """Let the CA issue for a key, and return the row that is left of it."""
+        names = names_for(key.kind, user)
+        assert profile.valid_to is not None
+        row = Certificate(
+            id=str(uuid.uuid4()),
+            mobile_id=profile.id,
+            kind=key.kind,
+            ca=CA,
+            csr=key.csr,
+            key_hash=key.key_hash,
+            subject=names.subject_der,
+            san=names.san_text,
+            not_before=profile.created_at,
+            not_after=profile.valid_to,
+            profile_hash="",
+            ordered_at=profile.created_at,
+            holdable=self.ca.holds,
+        )
+        answer = self.ca.ca.issue(order_for(row))
+        return row.issued(
+            der=answer.certificate,
+            chain=answer.chain,
+            serial=serial_of(x509.load_der_x509_certificate(answer.certificate)),
+            at=profile.created_at,
+        )
 
     def change(self, person: Person, **columns: Any) -> None:
         """Write a user's row, and nothing beside it: no cascade follows."""
@@ -481,9 +535,48 @@ class Person:
         view, phone = self.gets_to_approve()
         return self.clicks("next", view, number=str(phone.claimed.number)), phone
 
-    def gets_active(self) -> tuple[str, Phone]:
-        """Have an active mobile ID."""
-        return self.finishes(self.starts_get())
+    def has_active(self) -> tuple[str, Phone]:
+        """Have an active mobile ID already: the rows that a Get leaves behind, without the way there."""
+        phone = self.phone()
+        with self.place.units() as unit:
+            instance = self._completed_get(unit.now)
+            enrolment = phone.is_bound_to(instance)
+            profile = self._active_profile(enrolment, unit.now)
+            unit.add(profile, replace(instance, mobile_id=profile.id), enrolment)
+            for key in enrolment.keys:
+                unit.add(self.place.issued(key, profile, unit.users.get(self.id)))
+            unit.commit()
+        return profile.id, phone
+
+    def _completed_get(self, now: datetime) -> Instance:
+        return Instance(
+            id=str(uuid.uuid4()),
+            process=Process.GET,
+            user_id=self.id,
+            actor=self.caller.actor,
+            state=InstanceState.COMPLETED,
+            step=StepName.DONE,
+            created_at=now,
+            expires_at=None,
+            ended_at=now,
+            selected=(Kind.AUTHENTICATION, Kind.SIGNATURE),
+        )
+
+    def _active_profile(self, enrolment: Enrolment, now: datetime) -> MobileID:
+        assert enrolment.claim is not None
+        return MobileID(
+            id=enrolment.mobile_id,
+            user_id=self.id,
+            state=ProfileState.ACTIVE,
+            profile_name="MobileID Änne Example",
+            server_name="Mobile ID",
+            user_label="anne@example.org",
+            created_at=now,
+            changed_at=now,
+            valid_from=now,
+            valid_to=Validity.years(2).end(now),
+            device=enrolment.claim.device,
+        )
 
     def finishes(self, view: InstanceView) -> tuple[str, Phone]:
         """Go from *confirm* to the end, and have an active mobile ID."""
@@ -508,6 +601,7 @@ class Phone:
         """What it has claimed, or tried to."""
         self.csrs: dict[Kind, bytes] = {}
         self._claimed: Claimed | None = None
+        self._caller: PhoneCaller | None = None
 
     @property
     def claimed(self) -> Claimed:
@@ -518,7 +612,13 @@ class Phone:
     @property
     def caller(self) -> PhoneCaller:
         """As whom it calls."""
-        return PhoneCaller(self.claimed.enrolment_id, self.thumbprint)
+        assert self._caller is not None
+        return self._caller
+
+    @property
+    def jwk(self) -> Mapping[str, str]:
+        """Its device key, of which nothing but the thumbprint counts here."""
+        return {"kty": "EC", "crv": "P-256", "x": self.thumbprint, "y": "y"}
 
     def claims(self, code: str) -> Claimed:
         """Claim a code, scanned or typed."""
@@ -526,10 +626,39 @@ class Phone:
         self._claimed = self.place.phones.claim(
             code,
             thumbprint=self.thumbprint,
-            jwk={"kty": "EC", "crv": "P-256", "x": self.thumbprint, "y": "y"},
+            jwk=self.jwk,
             device=self.device,
         )
+        self._caller = PhoneCaller(self._claimed.enrolment_id, self.thumbprint)
         return self._claimed
+
+    def is_bound_to(self, instance: Instance) -> Enrolment:
+        """Have gone through a Get; return what it keeps of this phone."""
+        self.csrs = {kind: self.makes_csr() for kind in instance.selected}
+        enrolment = Enrolment(
+            id=str(uuid.uuid4()),
+            instance_id=instance.id,
+            user_id=instance.user_id,
+            mobile_id=str(uuid.uuid4()),
+            code_number=1,
+            token_hash=secrets.token_bytes(32),
+            typed_code_hash=secrets.token_bytes(32),
+            code_expires_at=instance.created_at,
+            claim=Claim(
+                thumbprint=self.thumbprint,
+                jwk=self.jwk,
+                device=self.device,
+                at=instance.created_at,
+                number=42,
+                numbers=(17, 42, 99),
+            ),
+            keys=tuple(
+                DeviceKey(kind=kind, csr=csr, key_hash=check_csr(kind, csr).key_hash)
+                for kind, csr in self.csrs.items()
+            ),
+        )
+        self._caller = PhoneCaller(enrolment.id, self.thumbprint)
+        return enrolment
 
     def scans(self, view: InstanceView) -> Claimed:
         """Claim the code of the QR picture."""

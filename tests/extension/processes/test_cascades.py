@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from mobid.processes.views import InstanceView
 
 HR = Actor(ActorKind.SCIM_CLIENT, "hr")
-FINAL = [
+OVER = [
+    ProfileState.LOCKING,
     ProfileState.LOCKED,
     ProfileState.EXPIRED,
     ProfileState.FAILED,
@@ -35,7 +36,7 @@ class TestDeactivated:
         self, place: Place, anne: Person
     ) -> None:
         """By the hold *user state*, in the transaction of the user's own change."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         anne.deactivated()
         profile = place.profile(mobile_id)
         assert (profile.state, profile.holds) == (
@@ -52,7 +53,7 @@ class TestDeactivated:
         self, place: Place, anne: Person, away: str
     ) -> None:
         """The hold in the CA follows when it can."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.away.add(away)
         anne.deactivated()
         assert place.profile(mobile_id).state is ProfileState.INACTIVE
@@ -92,7 +93,7 @@ class TestDeactivated:
         self, place: Place, anne: Person
     ) -> None:
         """Both in one transaction."""
-        old, _ = anne.gets_active()
+        old, _ = anne.has_active()
         view = anne.starts_get()
         anne.deactivated()
         assert anne.sees(view).state is InstanceState.FAILED
@@ -113,7 +114,7 @@ class TestReactivated:
         self, place: Place, anne: Person
     ) -> None:
         """Held, released, active: here and in the CA."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         anne.deactivated()
         place.ca.away.add("release")
         anne.reactivated()
@@ -128,7 +129,7 @@ class TestReactivated:
 
     def test_one_of_two_is_not_enough(self, place: Place, anne: Person) -> None:
         """The CA has the last word on every certificate."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         anne.deactivated()
         with place.crash():
             anne.reactivated()
@@ -142,7 +143,7 @@ class TestReactivated:
         self, place: Place, anne: Person
     ) -> None:
         """It may have arrived without an answer: the CA is asked, and then told to release."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.mute.add("hold")
         anne.deactivated()
         assert place.voices(mobile_id) == {("held", "valid")}
@@ -159,7 +160,7 @@ class TestReactivated:
         self, place: Place, anne: Person
     ) -> None:
         """Only the last wish counts."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.away.add("all")
         for _ in range(3):
             anne.deactivated()
@@ -175,7 +176,7 @@ class TestReactivated:
         self, place: Place, anne: Person
     ) -> None:
         """No resume after the end."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         anne.deactivated()
         place.clock.now = place.end_of(mobile_id)
         anne.reactivated()
@@ -184,10 +185,22 @@ class TestReactivated:
         assert place.time_outs.expire_mobile_ids() == 1
         assert place.profile(mobile_id).state is ProfileState.EXPIRED
 
+    def test_one_that_ends_before_its_certificates_does_not_resume(
+        self, place: Place, anne: Person
+    ) -> None:
+        """The mobile ID's own end counts, even while the CA still vouches."""
+        mobile_id, _ = anne.has_active()
+        place.put(mobile_id, valid_to=place.clock() + timedelta(days=1))
+        anne.deactivated()
+        place.clock.pass_by(timedelta(days=1))
+        anne.reactivated()
+        assert place.voices(mobile_id) == {("valid", "valid")}
+        assert place.profile(mobile_id).state is ProfileState.INACTIVE
+
     def test_does_nothing_where_nothing_is_held(self, place: Place, anne: Person) -> None:
         """Neither to an active one, nor to a user without any."""
         place.person().reactivated()
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         before = place.profile(mobile_id)
         anne.reactivated()
         assert place.profile(mobile_id) == before
@@ -203,7 +216,7 @@ class TestACAThatCannotHold:
 
     def test_held_and_valid_is_settled(self, place: Place, anne: Person) -> None:
         """There is nothing that the CA could be told."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         asked = len(place.ca.calls)
         anne.deactivated()
         assert place.profile(mobile_id).state is ProfileState.INACTIVE
@@ -213,7 +226,7 @@ class TestACAThatCannotHold:
 
     def test_it_is_active_again_at_once(self, place: Place, anne: Person) -> None:
         """In the transaction that lifts the hold."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         anne.deactivated()
         with place.crash():
             anne.reactivated()
@@ -223,7 +236,7 @@ class TestACAThatCannotHold:
         self, place: Place, anne: Person
     ) -> None:
         """Revoking it can."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         anne.deactivated()
         anne.deleted()
         assert place.profile(mobile_id).state is ProfileState.LOCKED
@@ -236,7 +249,7 @@ class TestDeleted:
     @pytest.mark.parametrize("suspended", [False, True], ids=["active", "inactive"])
     def test_a_live_one_is_locked(self, place: Place, anne: Person, suspended: bool) -> None:
         """Suspended or not: locked, and revoked in the CA."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         if suspended:
             anne.deactivated()
         anne.deleted()
@@ -254,7 +267,7 @@ class TestDeleted:
 
     def test_a_lock_at_confirm_goes_on_to_locking(self, place: Place, anne: Person) -> None:
         """The deletion is a Lock like any other."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         view = anne.starts_lock(mobile_id)
         place.ca.away.add("all")
         anne.deleted()
@@ -264,22 +277,20 @@ class TestDeleted:
 class TestWhatIsOverStaysOver:
     """A cascade concerns live mobile IDs only."""
 
-    @pytest.mark.parametrize("state", [*FINAL, ProfileState.LOCKING])
-    def test_nothing_happens_to_the_others(
-        self, place: Place, anne: Person, state: ProfileState
-    ) -> None:
+    def test_nothing_happens_to_the_others(self, place: Place, anne: Person) -> None:
         """Whatever becomes of their user."""
-        mobile_id, _ = anne.gets_active()
-        place.put(mobile_id, state=state)
-        before = place.profile(mobile_id)
-        anne.deactivated()
-        anne.reactivated()
-        anne.deleted()
-        assert place.profile(mobile_id) == before
+        mobile_id, _ = anne.has_active()
+        for state in OVER:
+            place.put(mobile_id, state=state)
+            before = place.profile(mobile_id)
+            anne.deactivated()
+            anne.reactivated()
+            anne.deleted()
+            assert place.profile(mobile_id) == before
 
     def test_a_phone_that_asks_hears_it(self, place: Place, anne: Person) -> None:
         """Suspended, active, locked: the phone is told the truth each time."""
-        _, phone = anne.gets_active()
+        _, phone = anne.has_active()
         said = [status_of(place, phone)]
         for change in (anne.deactivated, anne.reactivated, anne.deleted):
             change()
@@ -295,7 +306,7 @@ class TestExpiry:
         self, place: Place, anne: Person, suspended: bool
     ) -> None:
         """Then the CA says `expired` of its certificates, and nothing is left to do."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         if suspended:
             anne.deactivated()
         place.clock.now = place.end_of(mobile_id) - timedelta(microseconds=1)
@@ -309,7 +320,7 @@ class TestExpiry:
 
     def test_the_slot_is_free_again(self, place: Place, anne: Person) -> None:
         """The next Get begins at *confirm*."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.clock.now = place.end_of(mobile_id)
         place.time_outs.expire_mobile_ids()
         anne.signs_in()
@@ -319,7 +330,7 @@ class TestExpiry:
         self, place: Place, anne: Person
     ) -> None:
         """Still valid in the CA, it would say more than is true."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.put(mobile_id, valid_to=place.clock() + timedelta(days=1))
         place.clock.pass_by(timedelta(days=1))
         assert place.time_outs.expire_mobile_ids() == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mobid.processes.authority import Order
     from mobid.processes.views import InstanceView
 
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FAILED = (InstanceState.FAILED, StepName.FAILED)
 WAITS_FOR_CA = (InstanceState.WAITING_CA, StepName.CREATING)
 WAITS_FOR_PHONE = (InstanceState.WAITING_DEVICE, StepName.CREATING)
@@ -111,6 +112,41 @@ class TestCancel:
         place.effects.later()
         assert place.voices(view.mobile_id) == {("revoked", "absent")}
         assert place.in_ca(view.mobile_id) == set()
+
+    def test_an_order_that_is_given_up_before_it_leaves_does_not_leave(
+        self, place: Place, anne: Person
+    ) -> None:
+        """The user cancels while the CA is asked for an earlier try: no other one is sent."""
+        view, _ = approved_with_the_ca_away(place, anne)
+        asked = place.ca.says("issue")
+
+        def cancelled_meanwhile(_: Order) -> None:
+            place.ca.after_find = lambda _: None
+            anne.clicks("cancel", view)
+
+        place.ca.after_find = cancelled_meanwhile
+        place.effects.attempt("certificate", place.certificates(view.mobile_id)[0].id)
+        assert place.ca.says("issue") == asked
+        assert "Somebody else has dealt with this order meanwhile." in str(place.effects.errors)
+
+    def test_an_order_that_is_answered_while_it_is_given_up_is_not_absent(
+        self, place: Place, anne: Person
+    ) -> None:
+        """The CA had nothing when we looked, and something when another job did."""
+        view, _ = approved_with_the_ca_away(place, anne)
+        anne.clicks("cancel", view)
+        place.clock.pass_by(timedelta(minutes=2))
+        first, _ = place.certificates(view.mobile_id)
+
+        def answered_meanwhile(order: Order) -> None:
+            place.ca.after_find = lambda _: None
+            place.ca.ca.issue(order)
+            place.effects.attempt("certificate", first.id)
+
+        place.ca.after_find = answered_meanwhile
+        place.effects.attempt("certificate", first.id)
+        assert place.voices(view.mobile_id) == {("revoked", "revoked"), ("revoked", "requested")}
+        assert place.in_ca(view.mobile_id) == {"revoked"}
 
 
 class TestRejected:
@@ -405,9 +441,30 @@ class TestDoubledWork:
         place.effects.attempt("certificate", second.id)
         assert phone.confirms() is ProfileState.ACTIVE
 
+    def test_duplicates_that_two_jobs_find_are_stored_once(
+        self, place: Place, anne: Person, other_orders: list[Issued]
+    ) -> None:
+        """The second job finds nothing that is new."""
+        place.ca.mute.add("issue")
+        view, phone = anne.gets_to_creating()
+        place.ca.mute.clear()
+        first, second = place.certificates(view.mobile_id)
+
+        def another_job_is_faster(_: Order) -> None:
+            place.ca.after_find = lambda _: None
+            place.effects.attempt("certificate", first.id)
+
+        place.ca.also = other_orders
+        place.ca.after_find = another_job_is_faster
+        place.effects.attempt("certificate", first.id)
+        place.ca.also = []
+        place.effects.attempt("certificate", second.id)
+        assert len(place.certificates(view.mobile_id)) == 2 + len(other_orders)
+        assert phone.confirms() is ProfileState.ACTIVE
+
     def test_work_that_is_done_is_not_done_again(self, place: Place, anne: Person) -> None:
         """A nudge that comes late finds nothing to do."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         before = len(place.ca.calls)
         for one in place.certificates(mobile_id):
             place.work(one.id)
@@ -448,6 +505,17 @@ class TestCrashes:
         assert where(anne.sees(view)) == WAITS_FOR_CA
         place.effects.attempt("instance", view.id)
         assert where(anne.sees(view)) == WAITS_FOR_PHONE
+
+    def test_a_kind_that_is_missing_is_waited_for(self, place: Place, anne: Person) -> None:
+        """A quarantined one does not count, whatever else has come."""
+        with place.crash():
+            view, _ = anne.gets_to_creating()
+            first, second = place.certificates(view.mobile_id)
+            with place.units() as unit:
+                unit.save(unit.certificates.get(first.id).quarantine(der=b"", serial=None, at=NOON))
+                unit.commit()
+            place.effects.attempt("certificate", second.id)
+        assert where(anne.sees(view)) == WAITS_FOR_CA
 
     def test_an_instance_whose_certificates_are_not_there_waits_on(
         self, place: Place, anne: Person

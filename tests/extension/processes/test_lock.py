@@ -52,7 +52,7 @@ class TestHappyPath:
 
     def test_from_the_first_click_to_locked(self, place: Place, anne: Person) -> None:
         """At the end it is locked, and its certificates are revoked here and in the CA."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         view = anne.starts_lock(mobile_id)
         assert where(view) == (StepName.CONFIRM_LOCK, InstanceState.WAITING_USER)
         assert str(view.step.text) == (
@@ -82,7 +82,7 @@ class TestHappyPath:
         self, place: Place, anne: Person, reason: str, why: RevocationReason, sent: Reason
     ) -> None:
         """In the words of RFC 5280, 5.3.1."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         anne.clicks("next", anne.starts_lock(mobile_id), reason=reason)
         assert place.profile(mobile_id).locked_for == reason
         assert {one.reason for one in place.certificates(mobile_id)} == {why}
@@ -90,7 +90,7 @@ class TestHappyPath:
 
     def test_a_ca_that_knows_no_reasons_is_told_none(self, place: Place, anne: Person) -> None:
         """Revoking matters more than saying why."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.known_reasons = frozenset({Reason.UNSPECIFIED})
         anne.clicks("next", anne.starts_lock(mobile_id), reason="lost_or_stolen")
         assert place.ca.reasons == [Reason.UNSPECIFIED, Reason.UNSPECIFIED]
@@ -98,7 +98,7 @@ class TestHappyPath:
 
     def test_another_reason_is_refused(self, place: Place, anne: Person) -> None:
         """The message names the choices, and nothing is locked."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         view = anne.starts_lock(mobile_id)
         words = r'^Input "reason" must be one of lost_or_stolen, replaced, other\.$'
         for reason in ("ca_revoked", "", None, 1, ["other"]):
@@ -108,7 +108,7 @@ class TestHappyPath:
 
     def test_cancel_leaves_everything_as_it_is(self, place: Place, anne: Person) -> None:
         """The mobile ID stays active."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         view = anne.clicks("cancel", anne.starts_lock(mobile_id))
         assert (view.state, str(view.step.text)) == (
             InstanceState.CANCELLED,
@@ -124,7 +124,7 @@ class TestNothingInTheWay:
         self, place: Place, anne: Person
     ) -> None:
         """A stolen phone does not wait."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.activate('refuse("No.")')
         place.change(anne, state=UserState.INACTIVE)
         place.clock.pass_by(timedelta(days=30))
@@ -132,7 +132,7 @@ class TestNothingInTheWay:
 
     def test_neither_a_ca_that_is_down(self, place: Place, anne: Person) -> None:
         """It is unusable at once; locked when the CA has confirmed, however late."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.away.add("all")
         view = anne.clicks("next", anne.starts_lock(mobile_id))
         assert where(view) == LOCKING
@@ -151,7 +151,7 @@ class TestNothingInTheWay:
 
     def test_nobody_can_stop_a_revocation(self, place: Place, anne: Person) -> None:
         """The step *locking* knows no action."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.away.add("all")
         view = anne.clicks("next", anne.starts_lock(mobile_id))
         for action in ("cancel", "next"):
@@ -160,10 +160,10 @@ class TestNothingInTheWay:
 
     def test_locking_holds_no_slot(self, place: Place, anne: Person) -> None:
         """The user may get a new mobile ID while the CA is still to be told of the old one."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.away.add("revoke")
         anne.clicks("next", anne.starts_lock(mobile_id))
-        new, _ = anne.gets_active()
+        new, _ = anne.has_active()
         assert place.profile(mobile_id).state is ProfileState.LOCKING
         assert place.profile(new).state is ProfileState.ACTIVE
 
@@ -171,22 +171,18 @@ class TestNothingInTheWay:
 class TestStart:
     """What can be locked."""
 
-    @pytest.mark.parametrize(
-        "state", [state for state in ProfileState if state is not ProfileState.ACTIVE]
-    )
-    def test_any_state_but_active_is_refused(
-        self, place: Place, anne: Person, state: ProfileState
-    ) -> None:
+    def test_any_state_but_active_is_refused(self, place: Place, anne: Person) -> None:
         """The message says the state, and what could be locked."""
-        mobile_id, _ = anne.gets_active()
-        place.put(mobile_id, state=state)
-        words = f"^Mobile ID {mobile_id} is {state}; only an active one can be locked\\.$"
-        with pytest.raises(MobileIDNotActive, match=words):
-            anne.starts_lock(mobile_id)
+        mobile_id, _ = anne.has_active()
+        for state in set(ProfileState) - {ProfileState.ACTIVE}:
+            place.put(mobile_id, state=state)
+            words = f"^Mobile ID {mobile_id} is {state}; only an active one can be locked\\.$"
+            with pytest.raises(MobileIDNotActive, match=words):
+                anne.starts_lock(mobile_id)
 
     def test_suspended_after_the_start_it_is_refused_at_next(self, anne: Person) -> None:
         """A user's own Lock is for an active one; the run stays where it is."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         view = anne.starts_lock(mobile_id)
         anne.deactivated()
         with pytest.raises(MobileIDNotActive, match="is inactive; only an active one"):
@@ -196,7 +192,7 @@ class TestStart:
 
     def test_somebody_elses_is_not_there(self, place: Place, anne: Person) -> None:
         """The answer is the same as for one that never was."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         anne.starts_lock(mobile_id)
         mallory = place.person()
         for name in (mobile_id, "nothing"):
@@ -205,7 +201,7 @@ class TestStart:
 
     def test_a_running_lock_is_returned(self, place: Place, anne: Person) -> None:
         """At *confirm_lock*, and at *locking*, too."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         first, is_new = place.runner.start_lock(anne.caller, mobile_id)
         again, is_new_again = place.runner.start_lock(anne.caller, mobile_id)
         assert (first.id, is_new, is_new_again) == (again.id, True, False)
@@ -215,7 +211,7 @@ class TestStart:
 
     def test_one_whose_time_is_over_is_not_returned(self, place: Place, anne: Person) -> None:
         """It has expired, and another one begins."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         first = anne.starts_lock(mobile_id)
         place.clock.pass_by(timedelta(minutes=30))
         second, is_new = place.runner.start_lock(anne.caller, mobile_id)
@@ -229,7 +225,7 @@ class TestTogether:
 
     def test_two_clicks_are_one_lock(self, place: Place, anne: Person) -> None:
         """The second one is told where the run is now."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         view = anne.starts_lock(mobile_id)
         anne.clicks("next", view)
         with pytest.raises(StaleStep, match="has moved on to step done"):
@@ -238,7 +234,7 @@ class TestTogether:
 
     def test_another_lock_of_the_same_goes_on_to_locking(self, place: Place, anne: Person) -> None:
         """An operator was faster; the user's page goes on to what is now true."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         view = anne.starts_lock(mobile_id)
         place.ca.away.add("all")
         locked_by_operator(place, anne, mobile_id)
@@ -252,7 +248,7 @@ class TestTogether:
 
     def test_a_get_at_has_active_goes_on_to_confirm(self, place: Place, anne: Person) -> None:
         """In the transaction of the Lock, not at the next click."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         get = anne.starts_get()
         place.ca.away.add("all")
         anne.clicks("next", anne.starts_lock(mobile_id))
@@ -263,7 +259,7 @@ class TestTogether:
         self, place: Place, anne: Person
     ) -> None:
         """One Lock per mobile ID, by whichever way."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         lock = anne.starts_lock(mobile_id)
         get = anne.clicks("lock", anne.starts_get())
         assert get.step_name is StepName.CONFIRM
@@ -285,7 +281,7 @@ class TestTheCAsWord:
 
     def test_one_of_two_is_not_locked(self, place: Place, anne: Person) -> None:
         """Honestly shown until the CA has confirmed all."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         with place.crash():
             view = anne.clicks("next", anne.starts_lock(mobile_id))
         first, _ = place.certificates(mobile_id)
@@ -298,7 +294,7 @@ class TestTheCAsWord:
 
     def test_a_lost_answer_is_looked_up(self, place: Place, anne: Person) -> None:
         """The CA did it, and did not come to say so."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.mute.add("revoke")
         view = anne.clicks("next", anne.starts_lock(mobile_id))
         assert where(view) == LOCKING
@@ -312,7 +308,7 @@ class TestTheCAsWord:
         self, place: Place, anne: Person
     ) -> None:
         """An answer to *revoke* is no word on the certificate."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.forgets.add("revoke")
         view = anne.clicks("next", anne.starts_lock(mobile_id))
         assert where(view) == LOCKING
@@ -326,7 +322,7 @@ class TestTheCAsWord:
         self, place: Place, anne: Person
     ) -> None:
         """We have verified that certificate, so `unknown` is no revocation; once it is known again, it is."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.loses.update(place.ders(mobile_id))
         view = anne.clicks("next", anne.starts_lock(mobile_id))
         place.effects.later()
@@ -340,7 +336,7 @@ class TestTheCAsWord:
 
     def test_a_certificate_that_is_past_its_end_is_gone(self, place: Place, anne: Person) -> None:
         """Nobody can use it any more, and no CA takes it back."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.away.add("all")
         anne.clicks("next", anne.starts_lock(mobile_id))
         place.clock.now = place.end_of(mobile_id)
@@ -351,7 +347,7 @@ class TestTheCAsWord:
 
     def test_after_a_crash_the_work_goes_on(self, place: Place, anne: Person) -> None:
         """The rows want it, and whoever restarts does it."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         with place.crash():
             view = anne.clicks("next", anne.starts_lock(mobile_id))
         assert where(view) == LOCKING
@@ -362,7 +358,7 @@ class TestTheCAsWord:
         self, place: Place, anne: Person
     ) -> None:
         """A question that was under way while the certificate was revoked is not the last word."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         first, _ = place.certificates(mobile_id)
         view = anne.starts_lock(mobile_id)
 
@@ -375,6 +371,7 @@ class TestTheCAsWord:
         place.work.ask(first.id)
         assert place.voices(mobile_id) == {("revoked", "revoked")}
         assert place.profile(mobile_id).state is ProfileState.LOCKED
+        assert place.audited(first.id).count("certificate.heard") == 1
 
 
 class TestBehindOurBack:
@@ -384,7 +381,7 @@ class TestBehindOurBack:
         self, place: Place, anne: Person
     ) -> None:
         """One certificate is enough; the daily question finds it, and by whom is kept."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         first, second = place.certificates(mobile_id)
         place.ca.revokes(first)
         place.clock.pass_by(timedelta(days=1, seconds=1))
@@ -397,7 +394,7 @@ class TestBehindOurBack:
 
     def test_it_is_locking_until_the_others_are_confirmed(self, place: Place, anne: Person) -> None:
         """The same truth as in a Lock of the user's own."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         first, second = place.certificates(mobile_id)
         place.ca.revokes(first)
         place.ca.away.add("revoke")
@@ -410,7 +407,7 @@ class TestBehindOurBack:
 
     def test_a_suspended_one_is_locked_too(self, place: Place, anne: Person) -> None:
         """A hold does not protect from it."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         anne.deactivated()
         place.ca.revokes(place.certificates(mobile_id)[0])
         place.work.ask(place.certificates(mobile_id)[0].id)
@@ -418,7 +415,7 @@ class TestBehindOurBack:
 
     def test_a_hold_of_the_ca_is_taken_back(self, place: Place, anne: Person) -> None:
         """Held there and valid here is a difference, and ours is the decision."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         first, _ = place.certificates(mobile_id)
         assert first.der is not None
         place.ca.ca.hold(first.der, place.clock())
@@ -431,7 +428,7 @@ class TestBehindOurBack:
         self, place: Place, anne: Person
     ) -> None:
         """It is noted that the CA was asked, and no version moves."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         before = place.profile(mobile_id)
         place.clock.pass_by(timedelta(hours=1))
         assert place.reconciliation.run() == 2
@@ -443,7 +440,7 @@ class TestBehindOurBack:
         self, place: Place, anne: Person
     ) -> None:
         """No word is no news."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.away.add("all")
         place.clock.pass_by(timedelta(hours=1))
         assert place.reconciliation.run() == 2

@@ -164,7 +164,7 @@ class TestKeys:
 
     def test_one_key_is_for_one_certificate_ever(self, place: Place, anne: Person) -> None:
         """Neither for two kinds, nor again in a later mobile ID of anybody."""
-        _, old = anne.gets_active()
+        _, old = anne.has_active()
         other = place.person()
         phone = other.phone()
         phone.scans(other.gets_to_qr())
@@ -263,7 +263,7 @@ class TestFetch:
         _, waiting = anne.gets_to_approve()
         phones = waiting.place.phones
         assert phones.authentication_certificate(waiting.caller) is None
-        _, phone = waiting.place.person().gets_active()
+        _, phone = waiting.place.person().has_active()
         result = phone.fetches()
         assert isinstance(result, Result)
         assert phones.authentication_certificate(phone.caller) == result.certificates[0].der
@@ -290,12 +290,12 @@ class TestConfirm:
 
     def test_the_phone_is_the_one_of_the_mobile_id(self, place: Place, anne: Person) -> None:
         """As it described itself when it claimed."""
-        mobile_id, phone = anne.gets_active()
+        mobile_id, phone = anne.has_active()
         assert place.profile(mobile_id).device == phone.device
 
     def test_twice_is_once(self, place: Place, anne: Person) -> None:
         """The answer may have been lost."""
-        mobile_id, phone = anne.gets_active()
+        mobile_id, phone = anne.finishes(anne.starts_get())
         assert phone.confirms() is ProfileState.ACTIVE
         assert place.audited(mobile_id) == ["get.active"]
 
@@ -339,7 +339,7 @@ class TestLater:
 
     def test_asks_for_its_state(self, anne: Person) -> None:
         """At any time, and it hears of a Lock by this."""
-        mobile_id, phone = anne.gets_active()
+        mobile_id, phone = anne.has_active()
         phones = phone.place.phones
         assert phones.status(phone.caller) is ProfileState.ACTIVE
         anne.clicks("next", anne.starts_lock(mobile_id))
@@ -347,11 +347,11 @@ class TestLater:
 
     def test_removes_it(self, place: Place, anne: Person) -> None:
         """That is a Lock by the device; twice is once."""
-        mobile_id, phone = anne.gets_active()
+        mobile_id, phone = anne.has_active()
         assert place.phones.remove(phone.caller) is ProfileState.LOCKING
         profile = place.profile(mobile_id)
         assert (profile.state, profile.locked_for) == (ProfileState.LOCKED, LockReason.REMOVED)
-        assert profile.locked_by == Actor(ActorKind.DEVICE, phone.claimed.enrolment_id)
+        assert profile.locked_by == Actor(ActorKind.DEVICE, phone.caller.enrolment_id)
         assert place.in_ca(mobile_id) == {"revoked"}
         assert place.phones.remove(phone.caller) is ProfileState.LOCKED
 
@@ -364,8 +364,8 @@ class TestLater:
 
     def test_does_nothing_for_another_phone(self, place: Place, anne: Person) -> None:
         """Neither status nor remove."""
-        mobile_id, phone = anne.gets_active()
-        thief = Caller(phone.claimed.enrolment_id, "another thumbprint")
+        mobile_id, phone = anne.has_active()
+        thief = Caller(phone.caller.enrolment_id, "another thumbprint")
         for verb in (place.phones.status, place.phones.remove, place.phones.result):
             with pytest.raises(CodeNotUsable, match=NOT_USABLE):
                 verb(thief)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mobid.processes.views import InstanceView
 
 PHONES = 16
-ROUNDS = 200
+ROUNDS = 100
+"""On each of the two databases, so that there are two hundred races."""
 PATIENCE = 30
 """Seconds: longer than everything here takes, so that a deadlock fails and does not hang."""
 
@@ -52,7 +53,7 @@ class Race:
 class TestOneCode:
     """Sixteen phones scan the same code."""
 
-    def test_has_one_winner_two_hundred_times(self, place: Place, anne: Person) -> None:
+    def test_has_one_winner_every_time(self, place: Place, anne: Person) -> None:
         """Each time one phone is bound, it is the one that was told so, and all others are refused."""
         view = anne.gets_to_qr()
         phones = [anne.phone() for _ in range(PHONES)]
@@ -119,6 +120,21 @@ class TestTwoSides:
                 assert place.in_ca(view.mobile_id) == {"revoked"}
         race.close()
 
+    def test_sweeps_of_several_workers_end_each_run_and_mobile_id_once(self, place: Place) -> None:
+        """What one sweep has ended is nothing to the others."""
+        people = [place.person() for _ in range(4)]
+        ids = [person.has_active()[0] for person in people]
+        for person in people:
+            person.starts_get()
+        place.clock.now = place.end_of(ids[0])
+        race = Race(4)
+        ended = race.run([place.time_outs.end_instances] * 4)
+        expired = race.run([place.time_outs.expire_mobile_ids] * 4)
+        race.close()
+        assert sum(one for one in ended if isinstance(one, int)) == 4
+        assert sum(one for one in expired if isinstance(one, int)) == 4
+        assert {place.profile(one).state for one in ids} == {ProfileState.EXPIRED}
+
     def test_sixteen_clicks_are_one(self, place: Place, anne: Person) -> None:
         """One is taken, all others are told that the run has moved on."""
         view = anne.starts_get()
@@ -139,7 +155,7 @@ class TestTwoSides:
 
     def test_locks_at_once_are_one_lock(self, place: Place, anne: Person) -> None:
         """By clicks on the same page and by the phone: locked once, revoked once."""
-        mobile_id, phone = anne.gets_active()
+        mobile_id, phone = anne.has_active()
         view = anne.starts_lock(mobile_id)
         race = Race(8)
         clicks: list[Callable[[], object]] = [lambda: anne.clicks("next", view)] * 7

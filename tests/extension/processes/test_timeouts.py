@@ -47,7 +47,7 @@ def at_confirm_again(place: Place, anne: Person) -> InstanceView:
 
 LIMITS = {
     "has_active": Limit(
-        lambda _, anne: (anne.gets_active(), anne.starts_get())[1],
+        lambda _, anne: (anne.has_active(), anne.starts_get())[1],
         timedelta(minutes=30),
         InstanceState.EXPIRED,
         "ENROLMENT_EXPIRED",
@@ -86,7 +86,7 @@ LIMITS = {
         "DEVICE_NOT_CONFIRMED",
     ),
     "confirm_lock": Limit(
-        lambda _, anne: anne.starts_lock(anne.gets_active()[0]),
+        lambda _, anne: anne.starts_lock(anne.has_active()[0]),
         timedelta(minutes=30),
         InstanceState.EXPIRED,
         None,
@@ -107,7 +107,7 @@ class TestEveryStep:
     def test_ends_when_its_time_is_over_and_not_before(
         self, place: Place, anne: Person, limit: Limit
     ) -> None:
-        """By the sweep; the run says why, and what was made for it is taken back."""
+        """By the sweep, once; the run says why, and what was made for it is taken back."""
         view = limit.come_to(place, anne)
         assert view.expires_at == place.clock() + limit.lasts
         place.clock.pass_by(limit.lasts - timedelta(microseconds=1))
@@ -117,22 +117,10 @@ class TestEveryStep:
         seen = anne.sees(view)
         assert (seen.state, seen.error.code if seen.error else None) == (limit.state, limit.error)
         assert place.time_outs.end_instances() == 0
+        self.nothing_is_left(place, view, limit)
 
-    def test_ends_at_use_too(self, place: Place, anne: Person, limit: Limit) -> None:
-        """Nobody waits for a sweep: whoever looks sees the end, and a click comes too late."""
-        view = limit.come_to(place, anne)
-        place.clock.pass_by(limit.lasts)
-        with pytest.raises(StaleStep, match="has moved on to step failed"):
-            anne.clicks("cancel", view)
-        seen = anne.sees(view)
-        assert (seen.state, seen.error.code if seen.error else None) == (limit.state, limit.error)
-        assert place.time_outs.end_instances() == 0
-
-    def test_leaves_nothing_behind(self, place: Place, anne: Person, limit: Limit) -> None:
-        """A pending mobile ID fails, its code is burnt, its certificates are gone; a live one stays."""
-        view = limit.come_to(place, anne)
-        place.clock.pass_by(limit.lasts)
-        place.time_outs.end_instances()
+    def nothing_is_left(self, place: Place, view: InstanceView, limit: Limit) -> None:
+        """A pending mobile ID failed, its code is burnt, its certificates are gone; a live one stays."""
         place.effects.later()
         place.effects.later()
         if limit.error is None:
@@ -143,16 +131,30 @@ class TestEveryStep:
             assert place.enrolment(view.id).closed
             assert place.in_ca(view.mobile_id) <= {"revoked"}
         assert place.effects.wanting() == []
-        assert place.runner.running(anne.caller) == []
 
-    def test_another_run_can_be_started_at_once(
+    def test_ends_at_use_too_and_another_run_can_be_started_at_once(
         self, place: Place, anne: Person, limit: Limit
     ) -> None:
-        """The one that is over is in nobody's way, swept or not."""
+        """Nobody waits for a sweep: a click comes too late, whoever looks sees the end, and may go on."""
         view = limit.come_to(place, anne)
         place.clock.pass_by(limit.lasts)
+        with pytest.raises(StaleStep, match="has moved on to step failed"):
+            anne.clicks("cancel", view)
+        seen = anne.sees(view)
+        assert (seen.state, seen.error.code if seen.error else None) == (limit.state, limit.error)
+        assert place.time_outs.end_instances() == 0
         anne.signs_in()
         assert anne.starts_get().id != view.id
+
+    def test_one_that_is_over_and_not_yet_swept_is_not_returned(
+        self, place: Place, anne: Person
+    ) -> None:
+        """A new start ends it, and begins another one."""
+        view = anne.gets_to_qr()
+        place.clock.pass_by(timedelta(minutes=40))
+        anne.signs_in()
+        assert anne.starts_get().id != view.id
+        assert place.profile(view.mobile_id).failure == "ENROLMENT_EXPIRED"
 
 
 class TestPhone:
@@ -190,7 +192,7 @@ class TestLocking:
 
     def test_has_no_time(self, place: Place, anne: Person) -> None:
         """A revocation never gives up."""
-        mobile_id, _ = anne.gets_active()
+        mobile_id, _ = anne.has_active()
         place.ca.away.add("all")
         view = anne.clicks("next", anne.starts_lock(mobile_id))
         assert view.expires_at is None
