@@ -5,7 +5,8 @@ RequestRefused
 ├── InvalidBody             JSON, but not what this address takes; every fault with its field
 ├── NoCodeToShow            a picture is asked for where there is no code
 ├── NoSuchCA                a CA that we do not publish for, or that publishes no such thing
-└── NotBuilt                asked for by the interface, not there in this version
+├── NotBuilt                asked for by the interface, not there in this version
+└── DeviceRequestRefused    what a phone sent is not signed as agreed (`mobid.api.device.errors`)
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from mobid.api import errors as api
+from mobid.api.device import errors as device
 from mobid.auth import errors as auth
 from mobid.domain import errors as domain
 from mobid.optionscripts import RequestTooLarge
@@ -82,6 +83,9 @@ TABLE: Final[Mapping[type[Exception], Row]] = {
     processes.RefusedByScript: Row(403),
     processes.MissingUserAttribute: Row(422),
     # Phones
+    device.MalformedRequest: Row(400),
+    device.BadSignature: Row(400),
+    device.BadNonce: Row(400),
     processes.CodeNotUsable: Row(410),
     processes.BadCertificateRequest: Row(422),
     processes.KeyTypeNotAllowed: Row(422),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mobid.api import errors as api
+from mobid.api.device import errors as device
 from mobid.app.errors import TABLE, meaning_of
 from mobid.auth import errors as auth
 from mobid.domain import errors as domain
@@ -38,7 +39,7 @@ def leaves(module: ModuleType) -> list[type[Exception]]:
     ]
 
 
-@pytest.mark.parametrize("module", [api, auth, domain, processes], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [api, auth, device, domain, processes], ids=lambda m: m.__name__)
 def test_every_error_is_in_the_table(module: ModuleType) -> None:
     """By its own class or one above it, or it is written down why not."""
     missing = {kind for kind in leaves(module) if not any(above in TABLE for above in kind.__mro__)}

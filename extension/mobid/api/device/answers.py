@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, json
 from marshmallow import Schema, fields
 
 from mobid.api.device.payloads import Bytes
 from mobid.processes.csr import KEY_TYPE
 
 if TYPE_CHECKING:
-    from mobid.api.device.errors import DeviceRequestRefused
     from mobid.processes.enrolment import Claimed, Result
 
 
@@ -88,15 +85,3 @@ def issued(result: Result) -> dict[str, Any]:
             for certificate in result.certificates
         ]
     }
-
-
-def refused(error: DeviceRequestRefused) -> Response:
-    """Return a problem document (RFC 9457)."""
-    problem = {
-        "type": "about:blank",
-        "title": HTTPStatus(error.status).phrase,
-        "status": error.status,
-        "detail": str(error),
-        "code": error.code,
-    }
-    return Response(json.dumps(problem), error.status, mimetype="application/problem+json")

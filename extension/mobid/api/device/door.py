@@ -10,13 +10,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mobid.api.device.errors import (
-    BadSignature,
-    MalformedRequest,
-    RequestTooLarge,
-    UnsupportedMediaType,
-)
-from mobid.api.device.jws import MOST_BYTES, FlattenedJWS, PublicKey, json_from
+from mobid.api import bodies
+from mobid.api.device.errors import BadSignature, MalformedRequest
+from mobid.api.device.jws import FlattenedJWS, PublicKey, json_from
+from mobid.api.errors import UnsupportedMediaType
 from mobid.processes.enrolment import Caller
 from mobid.processes.errors import CodeNotUsable
 
@@ -41,10 +38,7 @@ class Door:
     public_url: str
 
     def claimant(self, request: Request) -> tuple[PublicKey, bytes]:
-        """Return the new device key that signed a claim, and what it signed.
-
-        Raises `DeviceRequestRefused`.
-        """
+        """Return the new device key that signed a claim, and what it signed; raise `RequestRefused`."""
         signed = self._read(request, members={"alg", "url", "jwk"})
         try:
             key = PublicKey.from_jwk(signed.header["jwk"])
@@ -57,7 +51,7 @@ class Door:
     def caller(self, request: Request) -> tuple[Caller, bytes]:
         """Return the phone that signed, and what it signed.
 
-        Raises `DeviceRequestRefused`, and `CodeNotUsable` alike for an enrolment that does not
+        Raises `RequestRefused`, and `CodeNotUsable` alike for an enrolment that does not
         exist and for one that belongs to another phone.
         """
         signed = self._read(request, members={"alg", "url", "nonce", "kid"})
@@ -72,7 +66,9 @@ class Door:
         return Caller(kid, key.thumbprint), signed.unverified_payload
 
     def _read(self, request: Request, *, members: set[str]) -> FlattenedJWS:
-        signed = FlattenedJWS.read(json_from(_body(request), "body"))
+        if request.mimetype not in MEDIA_TYPES:
+            raise UnsupportedMediaType(" or ".join(MEDIA_TYPES))
+        signed = FlattenedJWS.read(json_from(bodies.read(request), "body"))
         signed.check_form(members=members, url=self.public_url + request.path)
         return signed
 
@@ -82,16 +78,3 @@ def _text(signed: FlattenedJWS, member: str) -> str:
     if not isinstance(value, str):
         raise MalformedRequest(f"{member} in the protected header", "must be a text")
     return value
-
-
-def _body(request: Request) -> bytes:
-    """Read at most one byte more than is allowed, whatever the headers say about its length."""
-    if request.mimetype not in MEDIA_TYPES:
-        raise UnsupportedMediaType
-    parts, missing = [], MOST_BYTES + 1
-    while missing and (part := request.stream.read(missing)):
-        parts.append(part)
-        missing -= len(part)
-    if not missing:
-        raise RequestTooLarge(MOST_BYTES)
-    return b"".join(parts)

@@ -1,25 +1,19 @@
-"""What a phone's request is refused with before it reaches a process, each with its status and code.
+"""What a phone's request is refused with before it reaches a process.
 
-DeviceRequestRefused
-├── MalformedRequest        400 MALFORMED_REQUEST       no flattened JWS of the agreed form
-├── BadSignature            400 BAD_SIGNATURE           a claim not signed by the key that it names
-├── BadNonce                400 BAD_NONCE               take the one of this answer and send again
-├── RequestTooLarge         413 REQUEST_TOO_LARGE
-└── UnsupportedMediaType    415 UNSUPPORTED_MEDIA_TYPE
-
-What the processes refuse (`mobid.processes.errors`) goes through, and `mobid.app` maps it.
+RequestRefused (`mobid.api.errors`)
+└── DeviceRequestRefused
+    ├── MalformedRequest    MALFORMED_REQUEST   no flattened JWS of the agreed form
+    ├── BadSignature        BAD_SIGNATURE       a claim not signed by the key that it names
+    └── BadNonce            BAD_NONCE           take the one of this answer and send again
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from mobid.api.errors import RequestRefused
 
 
-class DeviceRequestRefused(Exception):
+class DeviceRequestRefused(RequestRefused):
     """A request that is no well-formed, fresh, signed one; the message says what would be right."""
-
-    status: ClassVar[int] = 400
-    code: ClassVar[str]
 
 
 class MalformedRequest(DeviceRequestRefused):
@@ -53,23 +47,3 @@ class BadNonce(DeviceRequestRefused):
         super().__init__(
             "The nonce is not ours, used or too old. Sign again with the Replay-Nonce of this answer."
         )
-
-
-class RequestTooLarge(DeviceRequestRefused):
-    """The body is longer than anything that a phone has to say."""
-
-    status = 413
-    code = "REQUEST_TOO_LARGE"
-
-    def __init__(self, most: int) -> None:
-        super().__init__(f"The body of the request is longer than {most} bytes.")
-
-
-class UnsupportedMediaType(DeviceRequestRefused):
-    """The body is not announced as a JWS."""
-
-    status = 415
-    code = "UNSUPPORTED_MEDIA_TYPE"
-
-    def __init__(self) -> None:
-        super().__init__("Send the body as application/jose+json or application/json.")

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import thumbprint
 
+from mobid.api.bodies import MOST_BYTES
 from mobid.api.device import base64url
 from mobid.api.device.errors import MalformedRequest
 from mobid_scim.errors import MalformedJSON
@@ -18,9 +19,6 @@ from mobid_scim.strict_json import Limits, loads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-MOST_BYTES: Final = 64 * 1024
-"""What a body can have: three certificate requests fit in, and much besides."""
 
 _LIMITS: Final = Limits(size=MOST_BYTES, depth=8)
 _ENVELOPE: Final = frozenset({"protected", "payload", "signature"})

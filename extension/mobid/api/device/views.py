@@ -8,7 +8,6 @@ from flask import Response, jsonify, request
 
 from mobid.api.device import answers, payloads, proof
 from mobid.api.device.door import Door
-from mobid.api.device.errors import DeviceRequestRefused
 from mobid.api.device.openapi import DeviceBlueprint, signed
 from mobid.processes.enrolment import ResultPending
 
@@ -27,8 +26,8 @@ _EMPTY: Final = payloads.EmptyPayload()
 def blueprint(phones: Phones, nonces: Nonces, public_url: str) -> Blueprint:
     """Build the blueprint. `public_url` is scheme, host and port, as phones call us.
 
-    Errors of the processes are left to the application's error handler; every answer of these
-    routes, an error too, carries a fresh nonce.
+    Errors are left to the application's error handler; every answer of these routes, an error too,
+    carries a fresh nonce.
     """
     device = DeviceBlueprint(
         "device",
@@ -37,7 +36,6 @@ def blueprint(phones: Phones, nonces: Nonces, public_url: str) -> Blueprint:
         description="Phones: claim a code, send keys, fetch certificates, confirm.",
     )
     door = Door(phones.device_key, nonces, public_url)
-    device.register_error_handler(DeviceRequestRefused, answers.refused)
 
     @device.after_request
     def fresh_nonce(response: Response) -> Response:

@@ -14,23 +14,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from flask import Flask, Response
+from flask import Flask
 from joserfc import jws
 from joserfc.jwk import ECKey
 
 from mobid.api import device
 from mobid.api.device.base64url import encode as b64
+from mobid.api.problems import Problems
+from mobid.app.errors import meaning_of
 from mobid.domain.instances import StepName
 from mobid.domain.mobile_ids import Device, ProfileState
 from mobid.domain.options import Kind
 from mobid.processes.enrolment import Caller, Claimed, IssuedCertificate, Result, ResultPending
-from mobid.processes.errors import (
-    BadCertificateRequest,
-    CodeNotUsable,
-    InvalidInput,
-    ProcessError,
-    WrongConfirmation,
-)
+from mobid.processes.errors import BadCertificateRequest, CodeNotUsable, WrongConfirmation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +40,6 @@ if TYPE_CHECKING:
 HOST = "https://mobile-id.example.org"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TOKEN = "k7Qf3mXb2Zt9Yp4LcR8sVd1WnHaJuE6GoTiMq0BxKeU"
-STATUS = {CodeNotUsable: 410, BadCertificateRequest: 422, InvalidInput: 422, WrongConfirmation: 422}
 
 
 class Remembered:
@@ -271,17 +266,10 @@ def nonces(clock: StandingClock, remembered: Remembered) -> device.Nonces:
 
 @pytest.fixture
 def app(enrolment: OneEnrolment, nonces: device.Nonces) -> Flask:
-    """Return an application with the device interface and a table of errors."""
+    """Return an application with the device interface and the table of errors."""
     app = Flask("device-test")
     app.register_blueprint(device.blueprint(enrolment, nonces, HOST))
-
-    @app.errorhandler(ProcessError)
-    def refused(error: ProcessError) -> Response:
-        problem = {"code": error.code, "detail": str(error), "status": STATUS[type(error)]}
-        return Response(
-            json.dumps(problem), STATUS[type(error)], mimetype="application/problem+json"
-        )
-
+    app.register_error_handler(Exception, Problems(meaning_of))
     return app
 
 
