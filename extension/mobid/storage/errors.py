@@ -4,7 +4,7 @@ StorageError
 ├── Unstorable            a value that one of the databases, or a column, cannot hold
 ├── ConstraintBroken      a rule that the database keeps was about to be broken; nothing was written
 ├── DatabaseUnavailable   the database is away, full or too busy; the same call may work later
-├── UnsuitableDatabase    an address or a build that mobid cannot run on
+├── UnsuitableDatabase    an address, a build, a file or a schema that mobid cannot run on
 └── MisusedUnit           our own code used a unit of work against its rules
     ├── ReadOnlyUnit      a write in a unit that only reads
     ├── EndedUnit         a use after commit
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.exc import (
+    DatabaseError,
     DBAPIError,
     DontWrapMixin,
     IntegrityError,
@@ -68,7 +69,7 @@ class DatabaseUnavailable(StorageError):
 
 
 class UnsuitableDatabase(StorageError):
-    """An address or a build of a database that mobid cannot run on."""
+    """An address, a build, a file or a schema of a database that mobid cannot run on."""
 
 
 class MisusedUnit(StorageError):
@@ -103,10 +104,19 @@ def from_database(error: SQLAlchemyError, metadata: MetaData) -> Exception:
     if isinstance(error, IntegrityError):
         return ConstraintBroken(broken_constraint(error, metadata))
     if isinstance(error, (OperationalError, InterfaceError)):
-        return DatabaseUnavailable(type(error.orig).__name__)
+        return DatabaseUnavailable(_cause(error))
     if isinstance(error, TimeoutError):
         return DatabaseUnavailable("no connection came free in time")
+    if type(error) is DatabaseError:  # its subclasses are statements of ours that went wrong
+        return UnsuitableDatabase(
+            f"The database cannot be read ({error.orig}). Bring it back from the backup."
+        )
     return error
+
+
+def _cause(error: DBAPIError) -> str:
+    """Return the name of what is wrong, as SQLite has it: full, read-only, busy. No text of SQL."""
+    return getattr(error.orig, "sqlite_errorname", None) or type(error.orig).__name__
 
 
 def broken_constraint(error: DBAPIError, metadata: MetaData) -> str | None:

@@ -11,28 +11,44 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from mobid.storage.engine import Transactions, is_postgresql
+from mobid.storage.errors import UnsuitableDatabase
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 _ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(7236839)")
 
 
 def migrate(engine: Engine) -> None:
-    """Apply every migration that the database lacks, all in one transaction or none."""
+    """Apply every migration that the database lacks, all in one transaction or none.
+
+    Raise `UnsuitableDatabase` for a database that a later version has migrated.
+    """
     with Transactions(engine).migrating() as connection:
         if is_postgresql(engine):
             connection.execute(_ONE_AT_A_TIME)
+        _revision(connection)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
 def is_current(engine: Engine) -> bool:
-    """Tell whether the database has the newest schema."""
+    """Tell whether the database has the newest schema; raise `UnsuitableDatabase` for a later one."""
     with Transactions(engine).reading() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+        found = _revision(connection)
     return found == ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _revision(connection: Connection) -> str | None:
+    """Return which of our schemas this is, if any; raise `UnsuitableDatabase` if it is none of ours."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    ours = ScriptDirectory.from_config(_config()).walk_revisions()
+    if found is not None and found not in {one.revision for one in ours}:
+        raise UnsuitableDatabase(
+            f'The database has the schema "{found}" of a later version of mobid; run that version.'
+        )
+    return found
 
 
 def _config() -> Config:

@@ -92,13 +92,28 @@ class TestOpening:
             pass
 
     @pytest.mark.parametrize(
-        "url", ["sqlite:////no/such/folder/mobid.db", "postgresql://localhost:1/mobid"]
+        ("url", "cause"),
+        [
+            ("sqlite:////no/such/folder/mobid.db", "SQLITE_CANTOPEN"),
+            ("postgresql://localhost:1/mobid", "OperationalError"),
+        ],
     )
-    def test_nothing_is_a_clear_error(self, url: str) -> None:
+    def test_nothing_is_a_clear_error(self, url: str, cause: str) -> None:
         """A database that is not there is told as one that is away, not as a fault of ours."""
         engine = open_engine(url)
         with (
-            pytest.raises(DatabaseUnavailable, match=r"is not available \(OperationalError\)"),
+            pytest.raises(DatabaseUnavailable, match=rf"is not available \({cause}\)"),
+            Transactions(engine).reading(),
+        ):
+            pass
+        engine.dispose()
+
+    def test_a_file_that_is_no_database_is_a_clear_error(self, tmp_path: Path) -> None:
+        """Coming back later would not help, and so nobody is told to."""
+        (tmp_path / "mobid.db").write_bytes(b"no database" * 1000)
+        engine = open_engine(f"sqlite:///{tmp_path / 'mobid.db'}")
+        with (
+            pytest.raises(UnsuitableDatabase, match=r"file is not a database.*from the backup"),
             Transactions(engine).reading(),
         ):
             pass
@@ -161,7 +176,7 @@ class TestWriting:
         other = sqlite3.connect(str(engine.url.database), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with (
-            pytest.raises(DatabaseUnavailable, match=r"is not available \(OperationalError\)"),
+            pytest.raises(DatabaseUnavailable, match=r"is not available \(SQLITE_BUSY\)"),
             Transactions(engine).begin(),
         ):
             pass

@@ -11,11 +11,18 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from mobid.storage import StorageError, Transactions, migrate, open_engine
+from mobid.storage import (
+    StorageError,
+    Transactions,
+    UnsuitableDatabase,
+    migrate,
+    open_engine,
+)
 from mobid.storage.migrate import is_current
 from mobid.storage.tables import metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
@@ -122,6 +129,18 @@ class TestAFreshDatabase:
             metadata.drop_all(connection)
             connection.execute(text("DROP TABLE alembic_version"))
         return database.engine
+
+
+class TestADatabaseOfALaterVersion:
+    """One that a newer mobid has migrated, and that an older one meets."""
+
+    @pytest.mark.parametrize("step", [migrate, is_current])
+    def test_is_left_alone(self, database: Database, step: Callable[[Engine], object]) -> None:
+        """The revision is named, and what to run instead."""
+        with Transactions(database.engine).writing() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        with pytest.raises(UnsuitableDatabase, match=r'"9999".*run that version'):
+            step(database.engine)
 
 
 class TestALaterMigration:
