@@ -16,7 +16,7 @@ from mobid.domain.actors import SYSTEM
 from mobid.domain.users import UserState
 from mobid.optionscripts import OptionScripts
 from mobid.storage import Transactions
-from mobid.storage.frontends import Frontends
+from mobid.storage.frontends import FrontEnds
 from mobid.storage.users import UserRow, insert_user
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def anne(new_user: Callable[..., str]) -> str:
 def front_end(transactions: Transactions, units: SQLUnits, clock: Clock) -> FrontEndApp:
     """A registered front end with a P-256 key."""
     app = FrontEndApp("intranet", ECKey.generate_key("P-256"), clock)
-    FrontEndRegistry(Frontends(transactions), units).register(app.name, app.public_pem, by=SYSTEM)
+    FrontEndRegistry(FrontEnds(transactions), units).register(app.name, app.public_pem, by=SYSTEM)
     return app
 
 

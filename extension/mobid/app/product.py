@@ -30,7 +30,7 @@ from mobid.processes.timeouts import TimeOuts
 from mobid.storage import SQLUnits, Transactions, open_engine
 from mobid.storage.audit_log import AuditLog
 from mobid.storage.ca_store import SQLCAStore
-from mobid.storage.frontends import Frontends
+from mobid.storage.frontends import FrontEnds
 from mobid.storage.tokens import APITokens
 from mobid.storage.used import purge_used
 
@@ -108,7 +108,7 @@ class Product:
         self.time_outs: Final = TimeOuts(self.units)
         self.audit_log: Final = AuditLog(self.engine, clock=clock)
         self.tokens: Final = BearerTokens(APITokens(self.transactions), self.units)
-        front_ends = Frontends(self.transactions)
+        front_ends = FrontEnds(self.transactions)
         self.front_ends: Final = FrontEndRegistry(front_ends, self.units)
         self.assertions: Final = Assertions(front_ends, self.units, settings.public_url)
         self.scripts: Final = OptionScriptLife(self.units, self.sandbox, SHIPPED)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
     from mobid.processes.ports import Units
-    from mobid.storage.frontends import Frontend, Frontends
+    from mobid.storage.frontends import FrontEnd, FrontEnds
 
 LONGEST_LIFE: Final = timedelta(seconds=60)
 SKEW: Final = timedelta(seconds=30)
@@ -75,7 +75,7 @@ class _Claims:
 class Assertions:
     """Says which end user a front end speaks for."""
 
-    def __init__(self, frontends: Frontends, units: Units, public_url: str) -> None:
+    def __init__(self, frontends: FrontEnds, units: Units, public_url: str) -> None:
         self._frontends = frontends
         self._units = units
         self._public_url = public_url
@@ -175,7 +175,7 @@ def _time(claims: Mapping[str, object], name: str) -> datetime:
     return datetime.fromtimestamp(math.floor(value), UTC)
 
 
-def _check_signature(token: str, header: Mapping[str, object], front_end: Frontend) -> None:
+def _check_signature(token: str, header: Mapping[str, object], front_end: FrontEnd) -> None:
     """Verify by an algorithm that fits the registered key; the header has no say in which key."""
     key = key_of(front_end.public_jwk)
     allowed = _ALGORITHMS[front_end.public_jwk["kty"]]

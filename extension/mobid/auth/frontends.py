@@ -9,7 +9,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
 from mobid.auth.errors import BadFrontEnd, UnknownName
-from mobid.storage.frontends import Frontend
+from mobid.storage.frontends import FrontEnd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mobid.domain.actors import Actor
     from mobid.processes.ports import Units
-    from mobid.storage.frontends import Frontends
+    from mobid.storage.frontends import FrontEnds
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _PUBLIC_PEM: Final = b"-----BEGIN PUBLIC KEY-----"
@@ -27,11 +27,11 @@ _MOST_BYTES: Final = 4096
 class FrontEndRegistry:
     """Registers front ends, and takes that back."""
 
-    def __init__(self, frontends: Frontends, units: Units) -> None:
+    def __init__(self, frontends: FrontEnds, units: Units) -> None:
         self._frontends = frontends
         self._units = units
 
-    def register(self, name: str, public_key: bytes, *, by: Actor) -> Frontend:
+    def register(self, name: str, public_key: bytes, *, by: Actor) -> FrontEnd:
         """Register a front end by its public key in PEM; raise `BadFrontEnd`.
 
         It is audited first: no audit, no effect.
@@ -47,7 +47,7 @@ class FrontEndRegistry:
                 f'The name "{name}" is or was that of another front end; choose a new one.'
             )
         now = self._audit(by, "frontend.add", name, crv=jwk["crv"], x=jwk["x"])
-        registered = Frontend(name=name, public_jwk=jwk, created_at=now)
+        registered = FrontEnd(name=name, public_jwk=jwk, created_at=now)
         self._frontends.add(registered)
         return registered
 
@@ -57,7 +57,7 @@ class FrontEndRegistry:
             raise UnknownName("front end", name)
         self._frontends.revoke(name, at=self._audit(by, "frontend.revoke", name))
 
-    def all(self) -> Sequence[Frontend]:
+    def all(self) -> Sequence[FrontEnd]:
         """Return all that were ever registered, by name."""
         return self._frontends.all()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frontend:
+class FrontEnd:
     """A user interface of somebody else, known by its key."""
 
     name: str
@@ -29,21 +29,21 @@ class Frontend:
     revoked_at: datetime | None = None
 
 
-_MAP: Final = RowMap(Frontend)
+_MAP: Final = RowMap(FrontEnd)
 
 
-class Frontends:
+class FrontEnds:
     """Reads and writes front ends, each call in a short transaction of its own."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions: Final = transactions
 
-    def add(self, frontend: Frontend) -> None:
+    def add(self, frontend: FrontEnd) -> None:
         """Store a new front end; raise `ConstraintBroken` for a name that is taken."""
         with self._transactions.writing() as connection:
             connection.execute(insert(frontends).values(_MAP.columns(frontend)))
 
-    def find(self, name: str) -> Frontend | None:
+    def find(self, name: str) -> FrontEnd | None:
         """Return a front end by its name, whatever became of it."""
         if not is_storable(name):
             return None
@@ -51,7 +51,7 @@ class Frontends:
             row = connection.execute(select(frontends).where(frontends.c.name == name)).first()
         return None if row is None else _MAP.entity(row)
 
-    def all(self) -> Sequence[Frontend]:
+    def all(self) -> Sequence[FrontEnd]:
         """Return every front end, by name."""
         with self._transactions.reading() as connection:
             rows = connection.execute(select(frontends).order_by(frontends.c.name)).all()

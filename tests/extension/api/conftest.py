@@ -21,7 +21,7 @@ from mobid.processes.get import Parts
 from mobid.processes.option_scripts import OptionScriptLife
 from mobid.processes.ports import StoredScript
 from mobid.processes.runner import Runner
-from mobid.storage.frontends import Frontends
+from mobid.storage.frontends import FrontEnds
 from mobid.storage.tables.access import Audience
 from mobid.storage.tokens import APITokens
 
@@ -100,7 +100,7 @@ def admin_headers(tokens: BearerTokens) -> dict[str, str]:
 @pytest.fixture
 def assertions(transactions: Transactions, units: SQLUnits) -> Assertions:
     """The word of registered front ends."""
-    return Assertions(Frontends(transactions), units, PUBLIC_URL)
+    return Assertions(FrontEnds(transactions), units, PUBLIC_URL)
 
 
 @pytest.fixture

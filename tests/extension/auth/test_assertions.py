@@ -19,7 +19,7 @@ from mobid.auth.assertions import Assertions
 from mobid.auth.errors import Unauthenticated
 from mobid.auth.frontends import FrontEndRegistry
 from mobid.domain.actors import SYSTEM, ActorKind
-from mobid.storage.frontends import Frontends
+from mobid.storage.frontends import FrontEnds
 
 if TYPE_CHECKING:
     from mobid.storage import SQLUnits, Transactions
@@ -35,7 +35,7 @@ JSON = st.recursive(
 @pytest.fixture
 def assertions(transactions: Transactions, units: SQLUnits) -> Assertions:
     """What takes the word of front ends."""
-    return Assertions(Frontends(transactions), units, PUBLIC_URL)
+    return Assertions(FrontEnds(transactions), units, PUBLIC_URL)
 
 
 def present(token: str) -> Headers:
@@ -80,7 +80,7 @@ class TestCaller:
         units: SQLUnits,
     ) -> None:
         """Ed25519 under its own name and under the older one (RFC 9864)."""
-        FrontEndRegistry(Frontends(transactions), units).register(
+        FrontEndRegistry(FrontEnds(transactions), units).register(
             "kiosk", other_front_end.public_pem, by=SYSTEM
         )
         assert assertions.caller(present(other_front_end.assertion("anne"))).user_id == "anne"
@@ -126,7 +126,7 @@ class TestRefusals:
         self, assertions: Assertions, front_end: Any, transactions: Transactions, units: SQLUnits
     ) -> None:
         """At its next call."""
-        FrontEndRegistry(Frontends(transactions), units).revoke(front_end.name, by=SYSTEM)
+        FrontEndRegistry(FrontEnds(transactions), units).revoke(front_end.name, by=SYSTEM)
         assert "unknown or revoked" in refusal(assertions, front_end.assertion("anne"))
 
     def test_the_name_of_another_front_end(

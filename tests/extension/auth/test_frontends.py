@@ -17,7 +17,7 @@ from sqlalchemy import text
 from mobid.auth.errors import BadFrontEnd, UnknownName
 from mobid.auth.frontends import FrontEndRegistry, jwk_of, key_of
 from mobid.domain.actors import SYSTEM
-from mobid.storage.frontends import Frontends
+from mobid.storage.frontends import FrontEnds
 
 if TYPE_CHECKING:
     from mobid.storage import SQLUnits, Transactions
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def registry(transactions: Transactions, units: SQLUnits) -> FrontEndRegistry:
     """The front ends of a deployment."""
-    return FrontEndRegistry(Frontends(transactions), units)
+    return FrontEndRegistry(FrontEnds(transactions), units)
 
 
 def public_pem(private_key: Any) -> bytes:

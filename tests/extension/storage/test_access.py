@@ -10,7 +10,7 @@ import pytest
 
 from mobid.processes.errors import NotFound
 from mobid.storage import ConstraintBroken
-from mobid.storage.frontends import Frontend, Frontends
+from mobid.storage.frontends import FrontEnd, FrontEnds
 from mobid.storage.tables.access import Audience
 from mobid.storage.tokens import APIToken, APITokens
 from mobid.storage.used import purge_used
@@ -111,8 +111,8 @@ class TestFrontends:
 
     def test_come_back_and_end_once(self, transactions: Transactions, clock: StandingClock) -> None:
         """By name, with their key, which is not printed."""
-        frontends = Frontends(transactions)
-        portal = Frontend(
+        frontends = FrontEnds(transactions)
+        portal = FrontEnd(
             name="portal", public_jwk={"kty": "EC", "x": "1", "y": "2"}, created_at=clock()
         )
         desk = replace(portal, name="desk")
