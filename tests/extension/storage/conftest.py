@@ -89,7 +89,7 @@ class Make:
             "csr": b"csr",
             "key_hash": digest(name),
             "subject": b"subject",
-            "san": b"san",
+            "san": "san",
             "not_before": self.clock(),
             "not_after": self.clock() + timedelta(days=730),
             "profile_hash": "profile",
