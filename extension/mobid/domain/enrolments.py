@@ -59,11 +59,6 @@ class Enrolment:
     """Whether nothing can be claimed or sent any more."""
 
     @property
-    def ready(self) -> bool:
-        """Whether one phone has claimed the code and sent all its keys."""
-        return self.claim is not None and bool(self.keys)
-
-    @property
     def fingerprint(self) -> bytes:
         """SHA-256 over device key, transport key and every CSR: exactly what the user's Next approves."""
         if self.claim is None:

@@ -14,7 +14,7 @@ from mobid.domain.errors import InvalidValidity
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LEAST_VALIDITY: Final = timedelta(days=1)
+LEAST_VALIDITY_DAYS: Final = 1
 MOST_VALIDITY_YEARS: Final = 10
 
 _DURATION: Final = re.compile(r"P([1-9][0-9]{0,5})([YMD])")

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mobid.domain.options import MOST_VALIDITY_YEARS, Kind, Notify, QRLocation, Recovery
+from mobid.domain.options import (
+    LEAST_VALIDITY_DAYS,
+    MOST_VALIDITY_YEARS,
+    Kind,
+    Notify,
+    QRLocation,
+    Recovery,
+)
 from mobid_scripts.declaration import Declaration
 from mobid_scripts.kinds import Choice, Choices, Span, Table, Text
 
@@ -36,7 +43,7 @@ _OPTIONS: Final = (
         no=QRLocation.EMAIL.value,
         unavailable={QRLocation.EMAIL.value: f'{_NO_MAIL}; use "{QRLocation.SELF_SERVICE}"'},
     ),
-    Span(name="validity", least_days=1, most_years=MOST_VALIDITY_YEARS),
+    Span(name="validity", least_days=LEAST_VALIDITY_DAYS, most_years=MOST_VALIDITY_YEARS),
     Text(name="user_id", most=MOST_USER_ID),
     Text(name="server_name", most=MOST_SERVER_NAME),
     Text(name="profile_name", most=MOST_PROFILE_NAME),

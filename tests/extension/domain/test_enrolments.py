@@ -100,9 +100,3 @@ class TestNewCode:
         assert burnt.closed
         renewed = burnt.renewed(number=2, token_hash=b"t2", typed_code_hash=b"c2", expires_at=NOON)
         assert not renewed.closed
-
-    def test_ready_is_a_phone_with_its_keys(self) -> None:
-        """One without the other waits."""
-        assert CLAIMED.ready
-        assert not replace(CLAIMED, keys=()).ready
-        assert not ENROLMENT.ready
