@@ -1,7 +1,8 @@
 from collections.abc import Iterator
 
-from .ast import Filter
 from sly.lex import Token
+
+from .ast import Filter
 
 class SCIMParserError(Exception): ...
 
