@@ -332,7 +332,8 @@ max_connections = 400
 
         folder = Path(tempfile.gettempdir()) / f"mobid-pg-{run}"
         # Of several workers of one run, the first makes the server and says how it is set.
-        with folder.with_suffix(".lock").open("w") as lock:
+        self._lock: Final = folder.with_suffix(".lock")
+        with self._lock.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._server = get_server(folder, cleanup_mode="delete", start=False)
             self._server.ensure_pgdata_inited()
@@ -361,6 +362,7 @@ max_connections = 400
     def close(self) -> None:
         """Let go of the server."""
         self._admin.close()
+        self._lock.unlink(missing_ok=True)
 
     def _make_template(self) -> None:
         # What the processes of a run do first, they do one after the other.
