@@ -334,7 +334,7 @@ class TestFaults:
 
     def test_a_home_whose_name_no_database_url_can_hold(self, tmp_path: Path) -> None:
         """A question mark would end the path."""
-        create_home(tmp_path / "what?")
+        (tmp_path / "what?").mkdir()
         (fault,) = faults(tmp_path / "what?", {})
         assert fault.endswith("a database URL cannot hold this path; choose another name.")
 

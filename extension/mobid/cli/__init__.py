@@ -29,6 +29,7 @@ __all__ = ["main"]
     show_default=True,
     help="The directory of mobid.toml, keys and the embedded database.",
 )
+@click.version_option(package_name="mobid", message="mobid %(version)s")
 @click.pass_context
 def main(context: click.Context, home: Path) -> None:
     """Mobile IDs for the identity platform that you already have."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import rich_click as click
 
 from mobid.cli.context import emit, failures_told, opened, output_option
@@ -20,7 +22,7 @@ def show(context: click.Context, output: str) -> None:
     with opened(context) as product, failures_told():
         name = product.settings.authority
         known = product.authorities[name].capabilities()
-    data = {
+    data: dict[str, Any] = {
         "name": name,
         "kinds": sorted(known.kinds),
         "holds": known.holds,
@@ -28,7 +30,8 @@ def show(context: click.Context, output: str) -> None:
         "reasons": sorted(reason.name.lower() for reason in known.reasons),
         "not_after": known.not_after.isoformat(),
     }
-    emit(output, data, "\n".join(f"{key}: {value}" for key, value in data.items()))
+    shown = data | {key: ", ".join(data[key]) for key in ("kinds", "reasons")}
+    emit(output, data, "\n".join(f"{key}: {value}" for key, value in shown.items()))
 
 
 @ca.command()

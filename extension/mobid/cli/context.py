@@ -87,18 +87,27 @@ def opened(context: click.Context) -> Iterator[Product]:
     settings = settings_of(context)
     with failures_told():
         if not is_ready(settings):
-            fail("The database has not the schema of this version. Run: mobid migrate")
+            fail(
+                f"The database has not the schema of this version. Run: mobid --home {settings.home} migrate"
+            )
         with Product(settings) as product:
             yield product
 
 
 @contextmanager
 def failures_told() -> Iterator[None]:
-    """Turn errors that are written for people into failures of the command."""
+    """Turn errors that people can mend into failures of the command; faults of ours stay faults."""
     try:
         yield
     except KNOWN_ERRORS as error:
         fail(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        fail(
+            f'"{error.filename}" cannot be used ({error.strerror}). '
+            "Look at its permissions, and at the space on its disk."
+        )
 
 
 def operator() -> Actor:

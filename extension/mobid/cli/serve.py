@@ -7,11 +7,12 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 import structlog
 from waitress.server import create_server
+from waitress.wasyncore import close_all
 
 from mobid.app import create_app
 from mobid.cli.context import fail, log_to_stderr, opened
@@ -76,9 +77,22 @@ def serve_until_told(
         if listener is not None
         else {"host": settings.listen_host, "port": settings.listen_port}
     )
-    server = create_server(
-        app, **where, threads=THREADS, max_request_body_size=LARGEST_BODY, ident=None
-    )
+    channels: dict[int, Any] = {}
+    try:
+        server = create_server(
+            app,
+            channels,
+            **where,
+            threads=THREADS,
+            max_request_body_size=LARGEST_BODY,
+            ident=None,
+        )
+    except OSError as error:
+        close_all(channels)
+        fail(
+            f"{settings.listen_host}:{settings.listen_port} cannot be used ({error.strerror}). "
+            "Choose another with the settings listen_host and listen_port."
+        )
     with on_termination(_raise_exit):
         _log.info("server_ready", url=settings.public_url)
         if ready is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import rich_click as click
 
-from mobid.auth.tokens import DEFAULT_LIFE, SCOPES
+from mobid.auth.tokens import DEFAULT_LIFE, LONGEST_LIFE, SCOPES
 from mobid.cli.context import emit, failures_told, opened, operator, output_option
 
 if TYPE_CHECKING:
@@ -32,7 +32,11 @@ def token() -> None:
     help="Repeat for more.",
 )
 @click.option(
-    "--days", type=int, default=DEFAULT_LIFE.days, show_default=True, help="How long it is good."
+    "--days",
+    type=click.IntRange(1, LONGEST_LIFE.days),
+    default=DEFAULT_LIFE.days,
+    show_default=True,
+    help="How long it is good.",
 )
 @output_option
 @click.pass_context

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from mobid.config.errors import HomeUnusable
 from mobid.config.keys import KeyFolder, create_keys
-from mobid.config.load import SETTINGS_FILE
+from mobid.config.load import SETTINGS_FILE, fits_a_url
 from mobid.config.private import is_draft, make_private_folder, write_private
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def create_home(home: Path) -> KeyFolder:
     `mobid.toml` is written last: what a crash left half done is completed by the next call.
     """
     folder = key_folder(home)
+    if not fits_a_url(home.absolute()):
+        raise HomeUnusable(home, "a database URL cannot hold this path")
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_foreign(home, ours=folder.path.name)

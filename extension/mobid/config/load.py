@@ -61,10 +61,15 @@ def load(home: Path, environ: Mapping[str, str]) -> Settings:
     return Settings(home=home, times=Times(**times), **read)
 
 
+def fits_a_url(home: Path) -> bool:
+    """Tell whether the URL of a database in this directory can be written."""
+    return "?" not in str(home) and str(home).isprintable()
+
+
 def _faults_of_home(home: Path) -> Iterator[Fault]:
     if not home.is_dir():
         yield Fault("home", str(home), "there is no such directory; `mobid init` makes one.")
-    if "?" in str(home) or not str(home).isprintable():
+    if not fits_a_url(home):
         yield Fault("home", str(home), "a database URL cannot hold this path; choose another name.")
 
 

@@ -24,10 +24,12 @@ class Mobid:
     """The command on one home."""
 
     home: Path
+    named: bool = True
 
     def __call__(self, *words: str) -> Result:
         """Run it, and return what it said and how it ended."""
-        return CliRunner().invoke(main, ["--home", str(self.home), *words], catch_exceptions=False)
+        home = ["--home", str(self.home)] if self.named else []
+        return CliRunner().invoke(main, [*home, *words], catch_exceptions=False)
 
     def json(self, *words: str) -> Any:
         """Run it with `-o json`, and return what it answered."""
@@ -47,6 +49,12 @@ def logging_of_its_own() -> Iterator[None]:
 def nowhere(tmp_path: Path) -> Mobid:
     """The command on a home that is not there."""
     return Mobid(tmp_path / "home")
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Mobid:
+    """The command without the option --home."""
+    return Mobid(tmp_path / "home", named=False)
 
 
 @pytest.fixture

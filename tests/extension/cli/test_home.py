@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import stat
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from click.testing import CliRunner
+
+from mobid.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +61,47 @@ class TestInit:
         assert done.exit_code == 1
         assert 'it holds "thesis.txt" already' in done.output
         assert [file.name for file in nowhere.home.iterdir()] == ["thesis.txt"]
+
+    @pytest.mark.parametrize("name", ["what?", "two\nlines"])
+    def test_a_path_that_no_database_can_have_is_refused_at_once(
+        self, tmp_path: Path, name: str
+    ) -> None:
+        """The remedy is told before there is a directory of that name."""
+        done = CliRunner().invoke(main, ["--home", str(tmp_path / name), "init"])
+
+        assert done.exit_code == 1
+        assert "a database URL cannot hold this path" in done.output
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestServe:
+    def test_a_port_in_use_is_named_with_its_setting(self, mobid: Mobid) -> None:
+        """Whoever has the port already, it is told what to change."""
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            with (mobid.home / "mobid.toml").open("a") as file:
+                file.write(f"listen_port = {port}\n")
+
+            done = mobid("serve", "--no-jobs")
+
+        assert done.exit_code == 1
+        assert f"127.0.0.1:{port} cannot be used (Address already in use)" in done.output
+        assert "listen_port" in done.output
+
+    def test_a_home_that_cannot_be_written_is_told_by_the_file(self, mobid: Mobid) -> None:
+        """Permissions and full disks are a person's to mend, so they are told in a line."""
+        (mobid.home / "server.lock").mkdir()
+
+        done = mobid("serve")
+
+        assert done.exit_code == 1
+        assert f'"{mobid.home / "server.lock"}" cannot be used (Is a directory)' in done.output
+
+
+class TestVersion:
+    def test_it_is_told(self, nowhere: Mobid) -> None:
+        """What to name when asking for help; no home is needed for it."""
+        assert nowhere("--version").output == f"mobid {version('mobid')}\n"
 
 
 class TestWithoutHome:

@@ -82,6 +82,7 @@ class TestCA:
 
         assert known["kinds"] == ["authentication", "signature"]
         assert known["holds"] is True
+        assert "kinds: authentication, signature" in mobid("ca", "show").output
 
     def test_reconciliation_of_nothing_is_no_error(self, mobid: Mobid) -> None:
         """Without certificates nothing is asked for."""

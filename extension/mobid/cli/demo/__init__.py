@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import rich_click as click
+from click.core import ParameterSource
 
 from mobid.cli.context import USAGE, fail
 from mobid.cli.demo.server import serve_demo
+from mobid.cli.serve import on_termination
 
 PHONE: Final = Path(__file__).parents[4] / "examples" / "phone" / "phone.py"
 """Where the phone lies in a clone of the repository."""
@@ -39,15 +42,50 @@ PHONE: Final = Path(__file__).parents[4] / "examples" / "phone" / "phone.py"
     default=PHONE,
     help="The program that plays the phone.",
 )
-def demo(port: int, home: Path | None, keep: Path | None, phone: Path, *, walk: bool) -> None:
+@click.pass_context
+def demo(
+    context: click.Context,
+    port: int,
+    home: Path | None,
+    keep: Path | None,
+    phone: Path,
+    *,
+    walk: bool,
+) -> None:
     """Start mobid with sample users and a CA of its own."""
     if not walk and keep is not None:
         fail("--keep says where the walk leaves what it saw; use it with --walk.", exit_code=USAGE)
-    with tempfile.TemporaryDirectory(prefix="mobid-demo-") as scratch:
+    if home is None:
+        refuse_what_would_stay(context)
+    with (
+        on_termination(interrupt),
+        tempfile.TemporaryDirectory(prefix="mobid-demo-") as scratch,
+    ):
         place = home or Path(scratch, "home")
         if walk:
             sys.exit(run_walk(place, keep, phone))
         serve_demo(place, port, kept=home is not None)
+
+
+def refuse_what_would_stay(context: click.Context) -> None:
+    """A demo without a home of its own leaves nothing behind, so nothing may send it elsewhere."""
+    group = context.parent
+    if group is not None and group.get_parameter_source("home") is ParameterSource.COMMANDLINE:
+        fail(
+            f"The home of a demo stands after it: mobid demo --home {context.obj}", exit_code=USAGE
+        )
+    for variable in ("MOBID_DATABASE_URL", "MOBID_DATABASE_URL_FILE"):
+        if variable in os.environ:
+            fail(
+                f"{variable} is set, and what this demo makes would stay in that database. "
+                "Unset it, or keep the whole demo with: mobid demo --home DIRECTORY",
+                exit_code=USAGE,
+            )
+
+
+def interrupt() -> NoReturn:
+    """End as Ctrl-C does, so that whatever was started is stopped and what is scratch is removed."""
+    raise KeyboardInterrupt
 
 
 def run_walk(home: Path, keep: Path | None, phone: Path) -> int:
