@@ -16,16 +16,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from flask import Flask, Response
+from flask import Flask
 from werkzeug.serving import make_server
 
 from mobid import qr
 from mobid.api import device
+from mobid.api.problems import Problems
+from mobid.app.errors import meaning_of
 from mobid.domain.instances import StepName
 from mobid.domain.mobile_ids import Device, ProfileState
 from mobid.domain.options import Kind
 from mobid.processes.enrolment import Caller, Claimed, IssuedCertificate, Result, ResultPending
-from mobid.processes.errors import CodeNotUsable, ProcessError, WrongConfirmation
+from mobid.processes.errors import CodeNotUsable, WrongConfirmation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -233,12 +235,7 @@ def _app(place: Place) -> Flask:
     app = Flask("server-of-a-test")
     nonces = device.Nonces(b"n" * 32, lambda: datetime.now(UTC), cast("Units", Once()))
     app.register_blueprint(device.blueprint(place.get, nonces, place.url))
-
-    @app.errorhandler(ProcessError)
-    def refused(error: ProcessError) -> Response:
-        problem = app.json.dumps({"code": error.code, "detail": str(error)})
-        return Response(problem, 410, mimetype="application/problem+json")
-
+    app.register_error_handler(Exception, Problems(meaning_of))
     return app
 
 
