@@ -14,9 +14,10 @@ MAX_VALUES: Final = 50
 MAX_CHARACTERS: Final = 2_000
 MAX_BASE64_CHARACTERS: Final = 65_536
 
-# Tab and line breaks have a place in addresses; other control characters end up in mail headers
-# and certificates.
+# Control characters end up in mail headers, logs and certificates. Tabs and line breaks have a place
+# in addresses, and nowhere else.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LINE_BREAK: Final = re.compile(r"[\t\n\r]")
 
 
 def read_resource(body: object, scope: ResourceType) -> Resource:
@@ -196,6 +197,8 @@ def _check_text(text: str, attribute: Attribute, place: str) -> None:
     if found := _CONTROL.search(text):
         code = ord(found.group())
         raise InvalidValue(f"{place} holds the control character U+{code:04X}; leave it out.")
+    if not attribute.multi_line and (found := _LINE_BREAK.search(text)):
+        raise InvalidValue(f"{place} is one line; it holds U+{ord(found.group()):04X}.")
 
 
 def _check_one_primary(values: list[object], place: str) -> None:

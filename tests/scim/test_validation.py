@@ -124,6 +124,13 @@ class TestWhatDoesNotFit:
             ({"emails": [{"primary": "true"}]}, 'emails.primary is a boolean; "true" is none'),
             ({"title": "x" * 2001}, "title has 2001 characters; at most 2000"),
             ({"displayName": "Eve\x0bBcc: x"}, r"displayName holds the control character U\+000B"),
+            ({"userName": "anne\nadmin"}, r"userName is one line; it holds U\+000A"),
+            ({"displayName": "Eve\tX"}, r"displayName is one line; it holds U\+0009"),
+            (
+                {"emails": [{"value": "eve@example.org\r\nBcc: x@example.org"}]},
+                r"emails.value is one line; it holds U\+000D",
+            ),
+            ({"externalId": "1\n2"}, r"externalId is one line; it holds U\+000A"),
             ({"x509Certificates": [{"value": "a$b="}]}, "x509Certificates.value is a binary"),
             ({ENTERPRISE: "x"}, f"{ENTERPRISE} is an object"),
             ({BADGES: {"height": 1.5}}, f"{BADGES}:height is an integer; 1.5 is none"),
@@ -140,6 +147,15 @@ class TestWhatDoesNotFit:
         """RFC 7643, 2.3: types are strict, "True" is no boolean."""
         with pytest.raises(InvalidValue, match=message):
             read(users, ENTERPRISE, BADGES, **values)
+
+    def test_addresses_may_have_several_lines(self, users: ResourceType) -> None:
+        """RFC 7643, 4.1.2: formatted MAY contain newlines; directories put them into streets, too."""
+        home = {
+            "formatted": "Storgatan 1\r\n11122 Stockholm",
+            "streetAddress": "Storgatan 1\nc/o Ek",
+        }
+        found = read(users, addresses=[home])
+        assert found.values["addresses"] == [home]
 
     def test_too_many_values_are_refused_before_each_is_checked(self, users: ResourceType) -> None:
         """The count comes first: a long list costs nothing."""

@@ -43,8 +43,12 @@ _ADDRESSES: Final = Attribute(
     type=Type.COMPLEX,
     multi_valued=True,
     sub_attributes=(
-        Attribute("formatted", "The full address, formatted for display; may hold newlines."),
-        Attribute("streetAddress", "Street, house number, post office box."),
+        Attribute(
+            "formatted",
+            "The full address, formatted for display; may hold newlines.",
+            multi_line=True,
+        ),
+        Attribute("streetAddress", "Street, house number, post office box.", multi_line=True),
         Attribute("locality", "The city or locality."),
         Attribute("region", "The state or region."),
         Attribute("postalCode", "The zip code or postal code."),
