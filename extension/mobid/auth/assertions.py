@@ -8,6 +8,7 @@
     iat, exp   at most 60 s apart
     jti        used once: every call has an assertion of its own
     auth_time  when the user last signed in at the front end (OpenID Connect Core, 2)
+    nbf        if it is there, the time from which on it counts
 
 The front end has no credentials but these, so without a user it can do nothing.
 """
@@ -70,6 +71,7 @@ class _Claims:
     expires_at: datetime
     number: str
     signed_in_at: datetime
+    begins_at: datetime
 
 
 class Assertions:
@@ -110,6 +112,8 @@ class Assertions:
             raise Unauthenticated(f"{who}: expired")
         if claims.issued_at > now + SKEW:
             raise Unauthenticated(f"{who}: iat is in the future")
+        if claims.begins_at > now + SKEW:
+            raise Unauthenticated(f"{who}: nbf is in the future")
         if claims.signed_in_at > now + SKEW:
             raise Unauthenticated(f"{who}: auth_time is in the future")
 
@@ -142,6 +146,7 @@ def _read(token: str) -> tuple[Mapping[str, object], _Claims]:
         expires_at=_time(claims, "exp"),
         number=_text(claims, "jti"),
         signed_in_at=_time(claims, "auth_time"),
+        begins_at=_time(claims, "nbf" if "nbf" in claims else "iat"),
     )
     return header, read
 

@@ -183,6 +183,17 @@ class TestRefusals:
         token = front_end.assertion("anne", iat=now + iat, exp=now + exp, auth_time=now + auth_time)
         assert reason in refusal(assertions, token)
 
+    @pytest.mark.parametrize(("nbf", "good"), [(-60, True), (30, True), (31, False)])
+    def test_a_beginning_is_kept(
+        self, assertions: Assertions, front_end: Any, clock: Any, *, nbf: int, good: bool
+    ) -> None:
+        """RFC 7519, 4.1.5: nobody has to name one, but who does is taken at their word."""
+        token = front_end.assertion("anne", nbf=int(clock().timestamp()) + nbf)
+        if good:
+            assert assertions.caller(present(token)).user_id == "anne"
+        else:
+            assert "nbf is in the future" in refusal(assertions, token)
+
     @pytest.mark.parametrize("iat", [-89, 30])
     def test_clocks_may_differ_a_little(
         self, assertions: Assertions, front_end: Any, clock: Any, iat: int
