@@ -57,6 +57,7 @@ _METHODS: Final = (
     "QUERY",
     "PROPFIND",
 )
+_USUAL_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _MEDIA_TYPES: Final = frozenset({wire.MEDIA_TYPE, "application/json"})
 _LIMITS: Final = strict_json.DEFAULT_LIMITS
 _MAX_PARAMETERS: Final = 100
@@ -96,6 +97,16 @@ def blueprint(
     _add(scim, "/Me", "me", _not_there("GET", "POST", "PUT", "PATCH", "DELETE"))
     _add(scim, "/<scim_rest:unknown>", "unknown", dict.fromkeys(_METHODS, _no_such_path))
     return scim
+
+
+def unrouted(error: HTTPException) -> Response:
+    """Return the answer to a request below the prefix that no rule takes: its method is unknown.
+
+    An app calls this in its own error handler, as Flask asks no blueprint then.
+    """
+    if error.code == MethodNotAllowed.status:
+        return _refusal(MethodNotAllowed(request.method, allow=_USUAL_METHODS))
+    return _refusal(NotFound(f"There is nothing for {request.method} at this address."))
 
 
 def _add(scim: Blueprint, rule: str, endpoint: str, views: Mapping[str, View]) -> None:

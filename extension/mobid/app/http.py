@@ -6,7 +6,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from flask import Flask
+from flask import Flask, request
 from flask_babel import Babel, gettext
 
 from mobid import provisioning, web
@@ -17,9 +17,13 @@ from mobid.app.scim import authenticate_scim, scim_error_of
 from mobid.auth.sessions import cookie_settings
 from mobid.storage.tables.access import Audience
 from mobid_scim.http import blueprint as scim_blueprint
+from mobid_scim.http import unrouted as scim_unrouted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from flask.typing import ResponseReturnValue
+    from werkzeug.exceptions import HTTPException
 
     from mobid.app.product import Product
     from mobid.domain.users import User
@@ -59,7 +63,7 @@ def create_app(product: Product) -> Flask:
             pki.blueprint(product.publishers),
         ],
         problems=problems,
-        elsewhere=web.error_page,
+        elsewhere=unrouted,
         version=version("mobid"),
     )
     app.register_blueprint(
@@ -85,6 +89,12 @@ def create_app(product: Product) -> Flask:
         sign_in=partial(sample_users, product) if settings.demo else None,
     )
     return app
+
+
+def unrouted(error: HTTPException) -> ResponseReturnValue:
+    """Answer what no view is there for: in SCIM's words below its prefix, with a page elsewhere."""
+    below = request.path == SCIM_PREFIX or request.path.startswith(f"{SCIM_PREFIX}/")
+    return scim_unrouted(error) if below else web.error_page(error)
 
 
 def sample_users(product: Product) -> Sequence[User]:
