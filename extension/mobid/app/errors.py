@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import structlog
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from mobid.api import errors as api
@@ -52,6 +53,7 @@ class Row:
 
 
 _SOON: Final = 5
+_log: Final = structlog.get_logger(__name__)
 
 TABLE: Final[Mapping[type[Exception], Row]] = {
     # Who is calling
@@ -111,13 +113,19 @@ TABLE: Final[Mapping[type[Exception], Row]] = {
 
 
 def meaning_of(error: Exception) -> Meaning | None:
-    """Return what an error means to a caller, by its class or the nearest above it; else nothing."""
+    """Return what an error means to a caller, by its class or the nearest above it; else nothing.
+
+    What is wrong on our side goes to the log as well, in the error's own words.
+    """
     row = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
     if row is None:
         return None
+    code = row.code or str(getattr(error, "code", ""))
+    if row.retry_after is not None:
+        _log.error("unavailable", code=code, error=str(error))
     return Meaning(
         status=row.status,
-        code=row.code or str(getattr(error, "code", "")),
+        code=code,
         detail=row.detail or str(error),
         scim_type=row.scim_type,
         headers=_headers(error, row),

@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from mobid.api import errors as api
 from mobid.api.device import errors as device
@@ -13,6 +14,7 @@ from mobid.app.errors import TABLE, meaning_of
 from mobid.auth import errors as auth
 from mobid.domain import errors as domain
 from mobid.processes import errors as processes
+from mobid.storage import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -88,3 +90,22 @@ def test_a_class_below_one_of_the_table_means_the_same() -> None:
     meaning = meaning_of(LockedElsewhere())
     assert meaning is not None
     assert (meaning.status, meaning.code) == (409, "MOBILE_ID_SUSPENDED")
+
+
+def test_what_is_kept_from_callers_is_in_the_log() -> None:
+    """Callers of a full disk are told to come back; the operator is told that it is full."""
+    with capture_logs() as logs:
+        meaning = meaning_of(DatabaseUnavailable("SQLITE_FULL"))
+    assert meaning is not None
+    assert "SQLITE_FULL" not in meaning.detail
+    (entry,) = logs
+    assert (entry["event"], entry["log_level"]) == ("unavailable", "error")
+    assert entry["code"] == "DATABASE_UNAVAILABLE"
+    assert "SQLITE_FULL" in entry["error"]
+
+
+def test_what_callers_did_wrong_is_not_in_the_log() -> None:
+    """They are told, and nobody else needs to act."""
+    with capture_logs() as logs:
+        assert meaning_of(processes.NotFound("user", "u-1")) is not None
+    assert logs == []
