@@ -45,7 +45,12 @@ def compiled(source: str, declaration: Declaration) -> CodeType:
     if policy.findings:
         raise Rejected(policy.findings)
     ast.fix_missing_locations(tree)
-    return compile(tree, FILENAME, "exec", dont_inherit=True)
+    try:
+        return compile(tree, FILENAME, "exec", dont_inherit=True)
+    except (
+        SyntaxError
+    ) as error:  # what only the compiler sees, such as a return outside of a function
+        raise Rejected([Finding(Code.SYNTAX, _syntax_clause(error), _at(error))]) from None
 
 
 def _parsed(source: str) -> ast.Module:
@@ -67,10 +72,11 @@ def _syntax_clause(error: SyntaxError) -> str:
 
 def _at(error: SyntaxError) -> ast.AST:
     """Return the place of a syntax error as a node: its columns count characters, those of a node bytes."""
-    line = error.text or ""
+    before = max((error.offset or 1) - 1, 0)
     place = ast.Pass()
     place.lineno = error.lineno or 1
-    place.col_offset = len(line[: max((error.offset or 1) - 1, 0)].encode())
+    # The compiler knows no text, and takes its columns from the nodes.
+    place.col_offset = before if error.text is None else len(error.text[:before].encode())
     place.end_lineno, place.end_col_offset = place.lineno, place.col_offset + 1
     return place
 
