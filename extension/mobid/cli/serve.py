@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 THREADS: Final = 8
 LOOK_EVERY: Final = 0.2
-LARGEST_BODY: Final = 2 * 1024 * 1024
-"""What is buffered at all; every surface has a smaller limit of its own, and says so."""
+LARGEST_BODY: Final = 8 * 1024 * 1024
+"""What is read at all, to a file in the end; every surface has a smaller limit of its own, and says so."""
 
 _log: Final = structlog.get_logger(__name__)
 

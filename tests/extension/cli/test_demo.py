@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -48,6 +50,35 @@ def test_a_demo_that_is_thrown_away_has_its_own_database(
     assert done.exit_code == 2
     assert f"{variable} is set" in done.output
     assert "--home" in done.output
+
+
+def test_a_body_of_some_megabytes_is_refused_by_the_surface(tmp_path: Path) -> None:
+    """Up to there the server reads it, so that SCIM clients get an answer that they can read."""
+    home = tmp_path / "home"
+    command = [sys.executable, "-m", "mobid.cli", "demo", "--port", "0", "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
+        try:
+            assert demo.stdout is not None
+            assert "ready" in demo.stdout.readline()
+            told = json.loads((home / "demo.json").read_text())
+            body = json.dumps({"userName": "a" * (3 * 1024 * 1024)}).encode()
+            connection = HTTPConnection(told["base_url"].removeprefix("http://"))
+            connection.request(
+                "POST",
+                "/scim/v2/Users",
+                body,
+                {
+                    "Authorization": f"Bearer {told['scim_token']}",
+                    "Content-Type": "application/scim+json",
+                },
+            )
+            answer = connection.getresponse()
+            document = json.loads(answer.read())
+            connection.close()
+        finally:
+            demo.terminate()
+    assert (answer.status, answer.getheader("Content-Type")) == (413, "application/scim+json")
+    assert document["detail"] == "The body is larger than 1048576 bytes."
 
 
 def test_a_demo_that_is_ended_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
