@@ -30,7 +30,7 @@ LINTERS: Final = {
     "imports": [LINT_IMPORTS],
     "types": [PYTHON, "-m", "mypy"],
 }
-TESTS: Final = [PYTHON, "-m", "coverage", "run", "-m", "pytest", "-n", "2", "--dist", "worksteal"]
+TESTS: Final = [PYTHON, "-m", "coverage", "run", "-m", "pytest", "-n", "3", "--dist", "worksteal"]
 COMBINE: Final = [PYTHON, "-m", "coverage", "combine", "--quiet"]
 REPORT: Final = [PYTHON, "-m", "coverage", "report"]
 

@@ -321,7 +321,8 @@ class TestGet:
 
     def test_a_folder_that_others_can_read_is_refused(self, phone: Phone) -> None:
         """Keys do not go into it."""
-        phone.folder.mkdir(mode=0o755)
+        phone.folder.mkdir()
+        phone.folder.chmod(0o755)
         run = phone("claim", "--url", typed=f"http://127.0.0.1:1/e#1.{TOKEN}")
         assert (run.status, "chmod 700" in run.err) == (2, True)
         assert list(phone.folder.iterdir()) == []

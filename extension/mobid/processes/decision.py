@@ -128,7 +128,7 @@ class OptionDecision:
             script=script.name,
             version=script.version,
             outcome=outcome.value,
-            faults=[f"line {fault.line}: {fault.message}" for fault in diagnostics],
+            faults=[fault.message for fault in diagnostics],
         )
         return failure
 

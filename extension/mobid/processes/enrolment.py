@@ -11,6 +11,10 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc.jwk import ECKey
+
 from mobid.crashpoints import CrashPoint
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.certificates import genuine
@@ -40,6 +44,9 @@ if TYPE_CHECKING:
     from mobid.domain.instances import Instance
     from mobid.domain.mobile_ids import Device
     from mobid.processes.ports import UnitOfWork, Units
+
+Point = tuple[str, str]
+"""The coordinates x and y of an EC public key, base64url: what makes two keys the same key."""
 
 BAD_KEYS_BURN_AT: Final = 5
 RETRY_AFTER: Final = 2
@@ -185,6 +192,7 @@ class PhoneSide:
                 raise CodeNotUsable
             try:
                 keys = self._checked(unit, instance, csrs)
+                _must_have_one_job_each(enrolment, keys, transport_jwk)
             except (BadCertificateRequest, KeyTypeNotAllowed, KeyReused):
                 self._count_bad_keys(unit, enrolment, instance)
                 unit.commit()
@@ -381,6 +389,38 @@ def _claimed(unit: UnitOfWork, enrolment: Enrolment, instance: Instance) -> Clai
         kinds=instance.selected,
         expires_at=instance.expires_at or unit.now,
     )
+
+
+def _must_have_one_job_each(
+    enrolment: Enrolment, keys: Sequence[DeviceKey], transport_jwk: Mapping[str, str] | None
+) -> None:
+    """Raise `KeyReused` if a certificate's key is the device's or the transport's, or those are one.
+
+    Otherwise the proof by the authentication key would prove nothing that the device key has not.
+    """
+    taken = {_point_of_jwk(_claim(enrolment).jwk)}
+    if transport_jwk is not None:
+        if _point_of_jwk(transport_jwk) in taken:
+            raise KeyReused("transport")
+        taken.add(_point_of_jwk(transport_jwk))
+    for key in keys:
+        if _point_of_csr(key.csr) in taken:
+            raise KeyReused(key.kind)
+
+
+def _point_of_jwk(jwk: Mapping[str, str]) -> Point:
+    """Return the point of an EC key (RFC 7518, 6.2.1), as it stands there."""
+    return jwk.get("x", ""), jwk.get("y", "")
+
+
+def _point_of_csr(csr: bytes) -> Point:
+    """Return the point of the key in a request that was checked, written as a JWK writes it."""
+    jwk = ECKey.import_key(
+        x509.load_der_x509_csr(csr)
+        .public_key()
+        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    ).as_dict(private=False)
+    return str(jwk["x"]), str(jwk["y"])
 
 
 def _kinds_must_match(instance: Instance, csrs: Mapping[Kind, bytes]) -> None:

@@ -214,9 +214,7 @@ class ScriptNotAccepted(Refusal):
 
     def __init__(self, name: str, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
-        faults = "; ".join(
-            f"line {fault.line}: {fault.message}" for fault in evaluation.diagnostics
-        )
+        faults = "; ".join(fault.message for fault in evaluation.diagnostics)
         super().__init__(f'Option script "{name}" was not stored: {faults or evaluation.outcome}.')
 
 

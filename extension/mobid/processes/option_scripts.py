@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from mobid.processes.decision import SCRIPT_NAME
-from mobid.processes.errors import NotFound, ScriptNotAccepted
+from mobid.processes.errors import InvalidInput, NotFound, ScriptNotAccepted
 from mobid.processes.ports import Outcome
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mobid.domain.users import User
     from mobid.processes.ports import Evaluation, OptionScript, StoredScript, Units
 
+LONGEST_COMMENT: Final = 500
 KNOWN: Final = frozenset({SCRIPT_NAME})
 
 
@@ -67,6 +68,10 @@ class OptionScriptLife:
         evaluation = self.check(name, source)
         if evaluation.outcome is not Outcome.OK:
             raise ScriptNotAccepted(name, evaluation)
+        if len(comment) > LONGEST_COMMENT or not comment.isprintable():
+            raise InvalidInput(
+                "comment", f"must be one line of at most {LONGEST_COMMENT} characters"
+            )
         digest = hashlib.sha256(source.encode()).hexdigest()
         with self._units() as unit:
             stored = unit.scripts.add(

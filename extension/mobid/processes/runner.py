@@ -14,6 +14,7 @@ from mobid.processes.ended import Done, Ended, failure_of
 from mobid.processes.ending import fail_get
 from mobid.processes.errors import (
     IllegalAction,
+    InvalidInput,
     MissingUserAttribute,
     MobileIDNotActive,
     MobileIDSuspended,
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from mobid.processes.decision import Decision
     from mobid.processes.get import Parts
     from mobid.processes.ports import UnitOfWork, Units
-    from mobid.processes.steps import Act, Caller, Step
+    from mobid.processes.steps import Act, Answer, Caller, Step
+    from mobid.processes.views import StepView
 
 NAMES: Final = {Process.GET: get.NAME, Process.LOCK: lock.NAME}
 
@@ -207,6 +209,7 @@ class Runner:
             actions = step.actions(run)
             if act.action not in actions:
                 raise IllegalAction(instance, act.action, list(actions))
+            _must_be_asked_for(act.answer, step.view(run))
             outcome = actions[act.action](run, act.answer)
             if isinstance(outcome, Stay):
                 return self._view(run, outcome.hint)
@@ -278,6 +281,15 @@ class Runner:
             expires_at=instance.expires_at,
             warnings=tuple(Message(warning) for warning in instance.warnings),
         )
+
+
+def _must_be_asked_for(answer: Answer, shown: StepView) -> None:
+    """Raise `InvalidInput` for a field that is not in the form of the step: nothing is ignored."""
+    asked = [field.name for field in shown.form]
+    for name in answer:
+        if name not in asked:
+            right = "this step asks for " + (", ".join(asked) or "nothing")
+            raise InvalidInput(name, f"is not known here; {right}")
 
 
 def _write(unit: UnitOfWork, changes: Changes, caller: Caller) -> None:

@@ -55,6 +55,16 @@ class TestScripts:
         assert mobid("scripts", "push", str(file)).exit_code == 2
         assert [one["version"] for one in mobid.json("scripts", "list")] == [0]
 
+    def test_a_comment_is_one_printable_line(self, mobid: Mobid, tmp_path: Path) -> None:
+        """What is listed on a terminal cannot steer it."""
+        file = tmp_path / "options.py"
+        file.write_text("options.validity = days(90)\n")
+
+        done = mobid("scripts", "push", str(file), "-m", "harmless\x1b[2J")
+
+        assert done.exit_code == 1
+        assert 'Input "comment" must be one line of at most 500 characters' in done.output
+
     def test_activation_is_compare_and_set(self, mobid: Mobid, tmp_path: Path) -> None:
         """Whoever expects another active version than there is learns it."""
         file = tmp_path / "options.py"

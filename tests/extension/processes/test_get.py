@@ -631,6 +631,13 @@ class TestUserChanged:
 class TestSteps:
     """An action is for the step that its user saw, and for their own runs."""
 
+    def test_a_field_that_is_not_in_the_form_is_refused(self, anne: Person) -> None:
+        """What a step does not ask for is not quietly ignored."""
+        with pytest.raises(
+            InvalidInput, match=r'^Input "kinds" is not known here; this step asks for'
+        ):
+            anne.clicks("next", anne.starts_get(), kinds=["signature"])
+
     def test_a_stale_step_carries_the_current_instance(self, anne: Person) -> None:
         """Double click, two tabs, back button: the second one is shown where the run is now."""
         view = anne.starts_get()

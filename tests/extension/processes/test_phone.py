@@ -7,6 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc.jwk import ECKey
 
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.instances import InstanceState, StepName
@@ -172,6 +175,18 @@ class TestKeys:
             phone.sends_keys(dict.fromkeys(phone.claimed.kinds, phone.makes_csr()))
         with pytest.raises(KeyReused, match=r"^The key for authentication was used before\."):
             phone.sends_keys(old.csrs)
+
+    def test_one_key_has_one_job(self, anne: Person) -> None:
+        """A key that moves secrets, or that speaks for the phone, gets no certificate."""
+        phone = anne.phone()
+        phone.scans(anne.gets_to_qr())
+        csr = phone.makes_csr()
+        key = x509.load_der_x509_csr(csr).public_key()
+        pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        transport = {name: str(part) for name, part in ECKey.import_key(pem).as_dict().items()}
+        csrs = {Kind.AUTHENTICATION: csr, Kind.SIGNATURE: phone.makes_csr()}
+        with pytest.raises(KeyReused, match=r"^The key for authentication was used before\."):
+            phone.sends_keys(csrs, transport=transport)
 
     def test_the_same_keys_again_are_no_error(self, anne: Person) -> None:
         """The answer may have been lost; the step does not move."""
