@@ -282,6 +282,10 @@ DATABASES: Final = ("sqlite", "postgresql")
 _RUNTIME: Final = Path(tempfile.gettempdir()) / f"mobid-tests-{os.geteuid()}"
 _RUNTIME.mkdir(mode=0o700, exist_ok=True)
 os.environ["XDG_RUNTIME_DIR"] = str(_RUNTIME)
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Coverage follows into the workers, but not into the servers that tests start and kill: that
+    # costs a third of the time, and what servers do is measured in process, too.
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
 @dataclass(frozen=True, slots=True)
