@@ -15,7 +15,7 @@ from mobid.config.home import create_home, is_home, key_folder
 from mobid.config.keys import KeyFolder, Keys, read_keys
 from mobid.config.load import SETTINGS_FILE, load
 from mobid.config.secret import Secret
-from mobid.config.settings import Settings, Times
+from mobid.config.settings import MailSecurity, MailSettings, Settings, Times
 
 __all__ = [
     "SETTINGS_FILE",
@@ -29,6 +29,8 @@ __all__ = [
     "KeyFolder",
     "KeyMissing",
     "Keys",
+    "MailSecurity",
+    "MailSettings",
     "Secret",
     "Settings",
     "Times",

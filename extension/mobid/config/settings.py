@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ class Times:
     """A form that waits for its user."""
     page_code: timedelta = timedelta(minutes=10)
     """A QR code on the page, with its typed code."""
+    mailed_link: timedelta = timedelta(hours=24)
+    """The link, QR code and typed code in a mail; worthless without the mail code."""
+    mail_code: timedelta = timedelta(minutes=10)
+    """The code on the page that the phone asks for when its link came by mail."""
+    notification: timedelta = timedelta(days=3)
+    """How long a mail that tells of something is tried before it would come too late."""
+    ordered: timedelta = timedelta(days=14)
+    """How long a mobile ID that a SCIM client ordered waits for its owner."""
     code_renewable: timedelta = timedelta(minutes=30)
     """How long a lapsed code can still be renewed."""
     approve: timedelta = timedelta(minutes=10)
@@ -39,6 +48,35 @@ class Times:
     longer than all time-outs of one call of the CA together."""
     clock_drift: timedelta = timedelta(minutes=5)
     """How far wall and monotonic clock may part between two sweeps before a sweep only watches."""
+
+
+class MailSecurity(StrEnum):
+    """How the connection to the mail server is protected."""
+
+    STARTTLS = "starttls"
+    """It begins in the clear and must be encrypted before anything is said (RFC 3207)."""
+    TLS = "tls"
+    """It is encrypted from its first byte (RFC 8314, 3)."""
+    NONE = "none"
+    """Not at all; for a mail server on this machine itself only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    """The mail server, and whom our mails come from."""
+
+    host: str
+    sender: str
+    """The address in From."""
+    sender_name: str = "Mobile ID"
+    port: int = 587
+    security: MailSecurity = MailSecurity.STARTTLS
+    username: str | None = None
+    password: Secret[str] | None = None
+    ca_file: Path | None = None
+    """The certificates that the server's is checked with (PEM); none: those of the system."""
+    timeout: timedelta = timedelta(seconds=15)
+    """For each answer of the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +95,8 @@ class Settings:
     """The CA: the name of an entry point of the group `mobid.authorities`."""
     authority_settings: Mapping[str, object] = field(default_factory=dict, repr=False)
     """The table that is handed on to that CA, which checks it. It may hold secrets."""
+    mail: MailSettings | None = None
+    """Without one there is no mail channel, and nobody is notified."""
     demo: bool = False
     times: Times = field(default_factory=Times)
     max_codes: int = 5

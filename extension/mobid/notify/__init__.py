@@ -1,0 +1,1 @@
+"""Mails: letters of the processes as messages, and the connection to the mail server."""
