@@ -79,6 +79,7 @@ TABLE: Final[Mapping[type[Exception], Row]] = {
     processes.StaleStep: Row(409),
     processes.IllegalAction: Row(409),
     processes.TooManyCodes: Row(409),
+    processes.TooMany: Row(429),
     processes.VersionConflict: Row(409),
     domain.IllegalTransition: Row(409, "ILLEGAL_TRANSITION"),
     domain.ProcessEnded: Row(409, "PROCESS_ENDED"),
@@ -146,6 +147,8 @@ def _headers(error: Exception, row: Row) -> Mapping[str, str]:
             # RFC 9470, 3: the front end is to sign its user in again.
             challenge = 'Bearer realm="mobid", error="insufficient_user_authentication"'
             return {"WWW-Authenticate": f'{challenge}, max_age="{minutes * 60}"'}
+        case processes.TooMany(retry_after=seconds):
+            return {"Retry-After": str(seconds)}
     return {} if row.retry_after is None else {"Retry-After": str(row.retry_after)}
 
 

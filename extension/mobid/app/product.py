@@ -30,6 +30,7 @@ from mobid.processes.timeouts import TimeOuts
 from mobid.storage import SQLUnits, Transactions, open_engine
 from mobid.storage.audit_log import AuditLog
 from mobid.storage.ca_store import SQLCAStore
+from mobid.storage.counters import purge_counters
 from mobid.storage.frontends import FrontEnds
 from mobid.storage.tokens import APITokens
 from mobid.storage.used import purge_used
@@ -157,6 +158,7 @@ class Product:
                 run=self.reconciliation.overdue,
             ),
             Periodic(name="used codes", every=timedelta(minutes=10), run=self._forget_used),
+            Periodic(name="old counters", every=timedelta(minutes=10), run=self._forget_counters),
         )
 
     def seal_audit(self) -> Sealing:
@@ -177,6 +179,16 @@ class Product:
     def _forget_used(self) -> int:
         with self.transactions.writing() as connection:
             return purge_used(connection, before=self.clock())
+
+    def _forget_counters(self) -> None:
+        """Forget all that is over, in bounded transactions: strangers decide how much there is.
+
+        Windows end by the database's clock, which may be behind this one.
+        """
+        purged, before = True, self.clock() - self.settings.times.clock_drift
+        while purged:
+            with self.transactions.writing() as connection:
+                purged = purge_counters(connection, before=before) > 0
 
     def close(self) -> None:
         """Stop and give back everything that this process holds."""

@@ -19,6 +19,20 @@ if TYPE_CHECKING:
 RETRY_AFTER_SECONDS: Final = 5
 
 
+class TooMany(scim.SCIMError):
+    """The client does this too often; the same request may work later (RFC 6585, 4)."""
+
+    status: ClassVar[int] = 429
+
+    def __init__(self, detail: str, headers: Mapping[str, str]) -> None:
+        super().__init__(detail)
+        self._headers = headers
+
+    def headers(self) -> Mapping[str, str]:
+        """Say when to try again."""
+        return self._headers
+
+
 class Unavailable(scim.SCIMError):
     """Our side cannot do it now; the same request may work later."""
 
@@ -53,5 +67,7 @@ def authenticate_scim(tokens: BearerTokens) -> Callable[[Request], TokenCaller]:
 def scim_error_of(error: Exception) -> scim.SCIMError | None:
     """Return what an error of the product is in SCIM, by the one table; None for what nobody expects."""
     meaning = meaning_of(error)
+    if meaning is not None and meaning.status == TooMany.status:
+        return TooMany(meaning.detail, meaning.headers)
     kind = None if meaning is None else BY_STATUS.get(meaning.status)
     return None if meaning is None or kind is None else kind(meaning.detail)

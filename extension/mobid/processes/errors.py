@@ -13,6 +13,7 @@ ProcessError
 │   ├── IllegalAction            ILLEGAL_TRANSITION
 │   ├── InvalidInput             INVALID_INPUT
 │   ├── TooManyCodes             TOO_MANY
+│   ├── TooMany                  TOO_MANY
 │   ├── CodeNotUsable            CODE_NOT_USABLE
 │   ├── BadCertificateRequest    BAD_CSR
 │   ├── KeyTypeNotAllowed        KEY_TYPE_NOT_ALLOWED
@@ -28,6 +29,7 @@ ProcessError
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -155,6 +157,18 @@ class TooManyCodes(Refusal):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"This run has used its {most} codes. Cancel it and start again.")
+
+
+class TooMany(Refusal):
+    """Somebody did this more often than allowed; it is counted, and nothing else was done."""
+
+    code = "TOO_MANY"
+
+    def __init__(self, retry_after: timedelta) -> None:
+        self.retry_after = max(1, -(-retry_after // timedelta(seconds=1)))
+        """Seconds after which it is allowed again."""
+        unit = "second" if self.retry_after == 1 else "seconds"
+        super().__init__(f"This was done too often. Try again in {self.retry_after} {unit}.")
 
 
 class CodeNotUsable(Refusal):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from mobid.crashpoints import CrashPoint
     from mobid.domain.actors import Actor
@@ -163,6 +163,21 @@ class Used(Protocol):
         """Remember a use until it would be refused anyway; say whether it was the first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How often a thing was done in its present window, and when a new window can begin."""
+
+    number: int
+    ends_at: datetime
+
+
+class Counters(Protocol):
+    """How often somebody did a thing lately, against guessing and flooding."""
+
+    def add(self, what: str, whose: str, *, window: timedelta) -> Count:
+        """Count one, in this transaction. A window is fixed: it begins with its first event."""
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving it without `commit` rolls back. `now` is the database's clock."""
 
@@ -197,6 +212,10 @@ class UnitOfWork(Protocol):
     @property
     def used(self) -> Used:
         """What was used once."""
+
+    @property
+    def counters(self) -> Counters:
+        """How often somebody did a thing lately."""
 
     @property
     def now(self) -> datetime:

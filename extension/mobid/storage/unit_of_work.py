@@ -14,6 +14,7 @@ from mobid.domain.mobile_ids import MobileID
 from mobid.storage.audit_log import append
 from mobid.storage.authorities import SQLAuthorityRecords
 from mobid.storage.certificates import SQLCertificates
+from mobid.storage.counters import SQLCounters
 from mobid.storage.engine import Transactions
 from mobid.storage.enrolments import SQLEnrolments
 from mobid.storage.instances import SQLInstances
@@ -98,6 +99,7 @@ class SQLUnit:
         self.scripts: Final = SQLScriptVersions(transaction)
         self.authorities: Final = SQLAuthorityRecords(transaction)
         self.used: Final = SQLUsed(transaction)
+        self.counters: Final = SQLCounters(transaction)
 
     @property
     def now(self) -> datetime:

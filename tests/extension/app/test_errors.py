@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from structlog.testing import capture_logs
 from mobid.api import errors as api
 from mobid.api.device import errors as device
 from mobid.app.errors import TABLE, meaning_of
+from mobid.app.scim import scim_error_of
 from mobid.auth import errors as auth
 from mobid.domain import errors as domain
 from mobid.processes import errors as processes
@@ -74,6 +76,18 @@ def test_codes_of_the_design_are_answered_with_its_statuses() -> None:
             "CODE_NOT_USABLE": 410,
         }.items()
     )
+
+
+def test_too_often_says_when_to_come_back() -> None:
+    """In whole seconds, never too early, in HTTP and in words; and in SCIM alike."""
+    error = processes.TooMany(timedelta(seconds=11, microseconds=1))
+    meaning, scim = meaning_of(error), scim_error_of(error)
+    assert meaning is not None
+    assert scim is not None
+    assert (meaning.status, meaning.code, scim.status) == (429, "TOO_MANY", 429)
+    assert meaning.headers == scim.headers() == {"Retry-After": "12"}
+    assert meaning.detail == scim.detail == "This was done too often. Try again in 12 seconds."
+    assert "in 1 second." in str(processes.TooMany(timedelta(0)))
 
 
 def test_what_is_not_in_the_table_means_nothing() -> None:

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -179,6 +180,23 @@ class TestWhatCanBeUsedOnce:
                 return first
 
             assert sum(race(use)) == 1
+
+
+class TestACounter:
+    """What somebody does too often."""
+
+    def test_misses_none_of_sixteen(self, units: SQLUnits) -> None:
+        """Each of them gets a number of its own, also if none was counted before."""
+
+        def count(_number: int) -> int:
+            with units() as unit:
+                counted = unit.counters.add("claim", "192.0.2.1", window=timedelta(minutes=1))
+                unit.commit()
+            return counted.number
+
+        for round_ in range(3):
+            numbers = range(round_ * CONTENDERS + 1, (round_ + 1) * CONTENDERS + 1)
+            assert sorted(race(count)) == list(numbers)
 
 
 class TestScripts:

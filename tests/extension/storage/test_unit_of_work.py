@@ -233,6 +233,7 @@ class TestAUnitThatReads:
                 lambda: unit.save(instance),
                 lambda: unit.audit(SYSTEM, "a", "b", "c"),
                 lambda: unit.used.first_use("nonce", until=unit.now),
+                lambda: unit.counters.add("start", "u-1", window=timedelta(hours=1)),
                 lambda: unit.enrolments.bind(enrolment, make.claim()),
                 lambda: unit.scripts.add("s", source="", sha256="", author="", comment=""),
                 lambda: unit.scripts.activate("s", 0, expected=1, by="olga"),

@@ -1,6 +1,6 @@
 """All tables of mobid, as SQLAlchemy knows them; `migrations` makes them."""
 
-from mobid.storage.tables.access import api_tokens, frontends
+from mobid.storage.tables.access import api_tokens, counters, frontends
 from mobid.storage.tables.audit import audit_checkpoints, audit_events
 from mobid.storage.tables.builtin_ca import ca_certificates, ca_crls, ca_intents
 from mobid.storage.tables.people import external_ids, user_values, users
@@ -19,6 +19,7 @@ __all__ = [
     "ca_crls",
     "ca_intents",
     "certificates",
+    "counters",
     "enrolment_keys",
     "enrolments",
     "external_ids",

@@ -1,13 +1,13 @@
-"""Who may call: tokens of SCIM clients and administrators, and the keys of registered front ends."""
+"""Who may call, and how often: tokens of SCIM clients and administrators, front ends, counters."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Column, LargeBinary, Table, UniqueConstraint
+from sqlalchemy import Column, Index, LargeBinary, Table, UniqueConstraint
 
-from mobid.storage.columns import JSON, Choice, Instant, Key, Several, one_of
+from mobid.storage.columns import JSON, Choice, Instant, Key, Number, Several, one_of
 from mobid.storage.tables.schema import metadata
 
 
@@ -42,3 +42,13 @@ frontends: Final = Table(
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant),
 )
+
+counters: Final = Table(
+    "counters",
+    metadata,
+    Column("what", Key, primary_key=True),
+    Column("whose", Key, primary_key=True),
+    Column("number", Number, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+)
+Index("ix_counters_ends_at", counters.c.ends_at)

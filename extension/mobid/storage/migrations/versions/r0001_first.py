@@ -390,7 +390,7 @@ def _scripts() -> None:
 
 
 def _access() -> None:
-    # Tokens and front ends.
+    # Tokens, front ends, and how often somebody did a thing.
     op.create_table(
         "api_tokens",
         sa.Column("id", KEY, nullable=False),
@@ -414,6 +414,15 @@ def _access() -> None:
         sa.Column("revoked_at", sa.BigInteger()),
         sa.PrimaryKeyConstraint("name", name="pk_frontends"),
     )
+    op.create_table(
+        "counters",
+        sa.Column("what", KEY, nullable=False),
+        sa.Column("whose", KEY, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("what", "whose", name="pk_counters"),
+    )
+    op.create_index("ix_counters_ends_at", "counters", ["ends_at"])
 
 
 def _audit() -> None:
