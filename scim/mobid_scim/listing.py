@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from mobid_scim.errors import InvalidValue
 from mobid_scim.filter import Filter
-from mobid_scim.path import quoted
+from mobid_scim.path import Path, quoted
 from mobid_scim.projection import Projection
 from mobid_scim.resource import StoredResource
 
@@ -19,12 +20,25 @@ _MAX_START_INDEX: Final = 2**53
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,100}")
 
 
+class SortOrder(StrEnum):
+    """The direction of a sort; what has no value comes last in the first, first in the other."""
+
+    ASCENDING = "ascending"
+    DESCENDING = "descending"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What to search; `start_index` counts from 1, `count` may be 0 to ask for the total only."""
+    """What to search; `start_index` counts from 1, `count` may be 0 to ask for the total only.
+
+    `sort_by` leads to simple values: `emails.value`, never `emails`. Of several values the primary
+    one counts, or else the first. A repository raises InvalidValue for a path that it cannot sort by.
+    """
 
     projection: Projection
     filter: Filter | None = None
+    sort_by: Path | None = None
+    sort_order: SortOrder = SortOrder.ASCENDING
     start_index: int = 1
     count: int = DEFAULT_COUNT
 

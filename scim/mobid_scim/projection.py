@@ -41,6 +41,11 @@ class Projection:
             return cls(scope, Choice.EXCEPT, _keys(excluded, scope))
         return cls(scope)
 
+    @classmethod
+    def without_rows(cls, scope: ResourceType) -> "Projection":
+        """Return the choice of everything that a document holds, and of no rows."""
+        return cls(scope, Choice.EXCEPT, frozenset(name.lower() for name in scope.by_row))
+
     def wants(self, name: str) -> bool:
         """Tell whether the answer holds `name`, so that what is costly is made only then."""
         path = resolve(name, self.scope, error=InvalidPath)

@@ -1,25 +1,34 @@
 """What the engine needs from storage: reading, and as separate abilities writing and deleting."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from mobid_scim.filter import Operator
 from mobid_scim.listing import Page, Query
 from mobid_scim.projection import Projection
 from mobid_scim.resource import Resource, StoredResource
+from mobid_scim.rows import RowChanges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A resource before and after; the two differ.
+    """A resource before and after a PUT or PATCH; the two differ, or there are rows to change.
 
     `before` is the whole resource as the client could read it by default, so that a repository
-    can tell a written `active` from one that was never touched.
+    can tell a written `active` from one that was never touched. Attributes that the type has
+    `by_row` are in neither; `rows` says by their names what becomes of them.
     """
 
     id: str
     before: Resource
     after: Resource
+    rows: Mapping[str, RowChanges] = field(default_factory=dict)
+
+    @property
+    def rows_only(self) -> bool:
+        """Tell whether the resource itself stays as it is."""
+        return self.after == self.before
 
 
 class ResourceRepository(Protocol):
@@ -50,12 +59,20 @@ class Writes(Protocol):
     """A repository whose resources clients create and change."""
 
     def create(self, resource: Resource, *, projection: Projection) -> StoredResource:
-        """Store a new resource under a new id, or raise Uniqueness."""
+        """Store a new resource under a new id, or raise Uniqueness.
+
+        The values of attributes `by_row` are in `resource.values`, and not in its document.
+        """
 
     def replace(
-        self, change: Change, *, expected_version: str, projection: Projection
+        self, change: Change, *, expected_version: str | None, projection: Projection
     ) -> StoredResource:
-        """Store `change.after`, or raise PreconditionFailed if the version is another one."""
+        """Store `change.after` and its rows, or raise PreconditionFailed for another version.
+
+        `expected_version` is None only where `change.rows_only`, and no version was asked for:
+        then nothing depends on what was read, and many may add members at once. Rows that are
+        already as they are wanted are no change: where there is no other, the version stays.
+        """
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import orjson
 
 from mobid_scim.attributes import COMMON_ATTRIBUTES, Attribute, Returned, Schema
+from mobid_scim.rows import KEY
 
 Values: TypeAlias = dict[str, object]
 """A JSON object with attribute names in the case of their definitions."""
@@ -20,6 +21,7 @@ class Operation(StrEnum):
     CREATE = "create"
     READ = "read"
     SEARCH = "search"
+    REPLACE = "replace"
     PATCH = "patch"
     DELETE = "delete"
 
@@ -36,7 +38,9 @@ class Extension:
 class ResourceType:
     """A kind of resource (RFC 7643, 6); `endpoint` starts with a slash.
 
-    `operations` are those that are there; discovery tells no others.
+    `operations` are those that are there; discovery tells no others. `sorts` says that searches
+    sort. `by_row` names multi-valued core attributes whose values storage keeps row by row, one
+    per `value`: they are never part of a document, and change by `RowChanges`.
     """
 
     name: str
@@ -45,6 +49,8 @@ class ResourceType:
     description: str = ""
     extensions: tuple[Extension, ...] = ()
     operations: frozenset[Operation]
+    sorts: bool = False
+    by_row: frozenset[str] = frozenset()
     shows_documents: bool = field(init=False, repr=False, compare=False)
     """Whether everything that clients write is returned by default, so that text can be sent."""
     _common: Mapping[str, Attribute] = field(init=False, repr=False, compare=False)
@@ -52,11 +58,22 @@ class ResourceType:
     def __post_init__(self) -> None:
         if not self.endpoint.startswith("/") or self.endpoint.count("/") != 1:
             raise ValueError(f'The endpoint "{self.endpoint}" is not of the form "/Things".')
+        for name in self.by_row:
+            self._check_by_row(name)
         common = {known.name.lower(): known for known in COMMON_ATTRIBUTES}
         object.__setattr__(self, "_common", common)
         schemas = (self.schema, *(extension.schema for extension in self.extensions))
         shown = all(_shown_by_default(each) for schema in schemas for each in schema.attributes)
         object.__setattr__(self, "shows_documents", shown)
+
+    def _check_by_row(self, name: str) -> None:
+        known = self.schema.attribute(name)
+        key = known.sub(KEY) if known is not None and known.multi_valued else None
+        if key is None or not key.required or known is None or known.name != name:
+            raise ValueError(
+                f'{self.name} cannot keep "{name}" row by row: that needs a multi-valued core'
+                f' attribute with a required "{KEY}".'
+            )
 
     def attribute(self, name: str) -> Attribute | None:
         """Return a common or core attribute by its name, in any case."""
@@ -111,14 +128,18 @@ class Resource:
         """Return the canonical JSON of what belongs to the client, for `StoredResource.document`.
 
         `schemas` come first, then attributes in the order of their definitions. Left out are id,
-        meta, externalId (it belongs to one client only) and everything readOnly.
+        meta, externalId (it belongs to one client only), everything readOnly, and what is kept
+        row by row.
         """
         kept: Values = {"schemas": self.schemas()}
-        kept |= _writable(self.values, self.type.schema.attributes)
+        in_rows = self.type.by_row
+        own = tuple(each for each in self.type.schema.attributes if each.name not in in_rows)
+        kept |= _writable(self.values, own)
         for extension in self.type.extensions:
             values = self.values.get(extension.schema.id)
-            if isinstance(values, dict) and (own := _writable(values, extension.schema.attributes)):
-                kept[extension.schema.id] = own
+            if isinstance(values, dict):
+                below = _writable(values, extension.schema.attributes)
+                kept |= {extension.schema.id: below} if below else {}
         return orjson.dumps(kept).decode()
 
     def schemas(self) -> list[str]:

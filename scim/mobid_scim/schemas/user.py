@@ -1,8 +1,8 @@
-"""The User schema (RFC 7643, 4.1 and 8.7.1), without password and groups, which we do not have."""
+"""The User schema (RFC 7643, 4.1 and 8.7.1), without password, which we do not have."""
 
 from typing import Final
 
-from mobid_scim.attributes import Attribute, Schema, Type, Uniqueness, reference
+from mobid_scim.attributes import Attribute, Schema, Type, Uniqueness, read_only, reference
 
 
 def _several(
@@ -58,6 +58,25 @@ _ADDRESSES: Final = Attribute(
     ),
 )
 
+_GROUPS: Final = read_only(
+    Attribute(
+        "groups",
+        "The groups that the user is in; a client changes them at the Group.",
+        type=Type.COMPLEX,
+        multi_valued=True,
+        sub_attributes=(
+            Attribute("value", "The id of the Group.", case_exact=True),
+            reference("$ref", "Group", description="The URL of the Group."),
+            Attribute("display", "The name of the group."),
+            Attribute(
+                "type",
+                "Whether the user is its member, or the member of one that is.",
+                canonical_values=("direct", "indirect"),
+            ),
+        ),
+    )
+)
+
 USER: Final = Schema(
     id="urn:ietf:params:scim:schemas:core:2.0:User",
     name="User",
@@ -104,6 +123,7 @@ USER: Final = Schema(
             types=("photo", "thumbnail"),
         ),
         _ADDRESSES,
+        _GROUPS,
         _several("entitlements", "What the user is entitled to.", Attribute("value", "The thing.")),
         _several("roles", "Who the user is here.", Attribute("value", "The role.")),
         _several(

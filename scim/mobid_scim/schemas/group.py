@@ -1,0 +1,36 @@
+"""The Group schema (RFC 7643, 4.2 and 8.7.1)."""
+
+from dataclasses import replace
+from typing import Final
+
+from mobid_scim.attributes import Attribute, Mutability, Schema, Type, read_only, reference
+
+
+def _immutable(attribute: Attribute) -> Attribute:
+    return replace(attribute, mutability=Mutability.IMMUTABLE)
+
+
+GROUP: Final = Schema(
+    id="urn:ietf:params:scim:schemas:core:2.0:Group",
+    name="Group",
+    description="Group",
+    attributes=(
+        Attribute("displayName", "The name of the group, for people to read.", required=True),
+        Attribute(
+            "members",
+            "The members of the group: users, and groups.",
+            type=Type.COMPLEX,
+            multi_valued=True,
+            sub_attributes=(
+                _immutable(
+                    Attribute("value", "The id of the member.", required=True, case_exact=True)
+                ),
+                _immutable(reference("$ref", "User", "Group", description="The member's URL.")),
+                _immutable(
+                    Attribute("type", "What the member is.", canonical_values=("User", "Group"))
+                ),
+                read_only(Attribute("display", "The member's name.")),
+            ),
+        ),
+    ),
+)
