@@ -8,12 +8,13 @@ import re
 import stat
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from mobid.ca.builtin import initialise
 from mobid.config import (
     BrokenKey,
     HomeUnusable,
@@ -21,6 +22,8 @@ from mobid.config import (
     KeyExists,
     KeyFolder,
     KeyMissing,
+    MailSecurity,
+    MailSettings,
     Secret,
     Settings,
     Times,
@@ -31,7 +34,7 @@ from mobid.config import (
     load,
     read_keys,
 )
-from mobid.config.readers import SETTINGS
+from mobid.config.schema import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +49,19 @@ def home(tmp_path: Path) -> Path:
     """Return a fresh home."""
     create_home(tmp_path / "home")
     return tmp_path / "home"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Return a file with a certificate in PEM."""
+    folder = tmp_path / "ca"
+    initialise(folder, name="Example CA", now=datetime.now(UTC))
+    return folder / "ca.pem"
+
+
+def fields_of(settings: Any) -> list[str]:
+    """Return the names of the fields of a dataclass."""
+    return [field.name for field in dataclasses.fields(settings)]
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> Path:
@@ -84,6 +100,7 @@ class TestDefaults:
         assert (settings.listen_host, settings.listen_port) == ("127.0.0.1", 8080)
         assert (settings.authority, dict(settings.authority_settings)) == ("builtin", {})
         assert (settings.demo, settings.max_codes, settings.times) == (False, 5, Times())
+        assert settings.mail is None
 
     def test_a_home_without_a_settings_file_is_set_up_by_its_environment(self, home: Path) -> None:
         """A container needs no file."""
@@ -94,8 +111,10 @@ class TestDefaults:
         """Removing every # from the commented settings leaves a file that loads."""
         suggested = (home / "mobid.toml").read_text(encoding="utf-8")
         uncommented = re.sub(r"^# (?=\[|\w+ = )", "", suggested, flags=re.MULTILINE)
-        assert len(tomllib.loads(uncommented)) == 5
-        assert from_toml(home, uncommented).public_url == "https://mobid.example.org"
+        assert len(tomllib.loads(uncommented)) == 6
+        settings = from_toml(home, uncommented)
+        assert settings.public_url == "https://mobid.example.org"
+        assert settings.mail == MailSettings(host="mail.example.org", sender="mobid@example.org")
 
     def test_a_relative_home_becomes_absolute(
         self, home: Path, monkeypatch: pytest.MonkeyPatch
@@ -106,10 +125,14 @@ class TestDefaults:
         assert settings.home == home
         assert settings.database_url.reveal() == f"sqlite:///{home}/mobid.db"
 
-    def test_every_setting_can_be_given(self) -> None:
-        """No field of the settings is without a reader, and no reader without a field."""
-        given = {name.partition(".")[0] for name in SETTINGS}
-        assert given | {"home"} == {field.name for field in dataclasses.fields(Settings)}
+    def test_every_setting_can_be_given(self, home: Path) -> None:
+        """No field is without a reader and a line that says what it is for, in groups as well."""
+        settings = from_toml(home, f"[mail]\n{MAIL}")
+        given = {name: getattr(settings, name) for name in fields_of(settings)}
+        groups = {name: value for name, value in given.items() if dataclasses.is_dataclass(value)}
+        inner = {f"{name}.{one}" for name, group in groups.items() for one in fields_of(group)}
+        assert set(SETTINGS) == (given.keys() - groups - {"home"}) | inner
+        assert all(setting.about.endswith(".") for setting in SETTINGS.values())
 
 
 class TestOverrides:
@@ -145,6 +168,150 @@ class TestOverrides:
         """The home itself and the crash points are no settings; neither is anybody else's."""
         environ = {"MOBID_HOME": str(home), "MOBID_CRASHPOINT": "ca.signed", "PATH": "/bin"}
         assert load(home, environ) is not None
+
+
+MAIL = 'host = "mail.example.org"\nsender = "mobid@example.org"\n'
+
+
+class TestMail:
+    """The table of the mail server."""
+
+    def test_host_and_sender_are_enough(self, home: Path) -> None:
+        """The rest has defaults, and the connection is encrypted."""
+        mail = from_toml(home, f"[mail]\n{MAIL}").mail
+        assert mail is not None
+        assert (mail.host, mail.sender, mail.port) == ("mail.example.org", "mobid@example.org", 587)
+        assert (mail.security, mail.sender_name) == (MailSecurity.STARTTLS, "Mobile ID")
+        assert (mail.username, mail.password, mail.ca_file) == (None, None, None)
+
+    def test_everything_can_be_said(self, home: Path, certificate: Path) -> None:
+        """In the environment as well, and the password in a file."""
+        password = write(home.parent / "password", " spaces count \n")
+        mail = load(
+            home,
+            {
+                "MOBID_MAIL_HOST": "Mail.Example.Org",
+                "MOBID_MAIL_PORT": "465",
+                "MOBID_MAIL_SECURITY": "tls",
+                "MOBID_MAIL_SENDER": "mobid@Example.org",
+                "MOBID_MAIL_SENDER_NAME": "Företaget AB",
+                "MOBID_MAIL_USERNAME": "mobid",
+                "MOBID_MAIL_PASSWORD_FILE": str(password),
+                "MOBID_MAIL_CA_FILE": str(certificate),
+                "MOBID_MAIL_TIMEOUT": "5s",
+            },
+        ).mail
+        assert mail is not None
+        assert mail.password is not None
+        assert mail.password.reveal() == " spaces count "
+        assert mail == MailSettings(
+            host="mail.example.org",
+            port=465,
+            security=MailSecurity.TLS,
+            sender="mobid@example.org",
+            sender_name="Företaget AB",
+            username="mobid",
+            password=mail.password,
+            ca_file=certificate,
+            timeout=timedelta(seconds=5),
+        )
+
+    @pytest.mark.parametrize(
+        ("toml", "fault"),
+        [
+            ('host = "mail.example.org"',
+             "mail.sender (absent): needed, since mail.host is set; accepted is: a plain e-mail"),
+            ('sender = "mobid@example.org"', "mail.host (absent): needed, since mail.sender is set"),
+            (MAIL + 'username = "mobid"',
+             "mail.password (absent): needed, since mail.username is set; give both or neither."),
+            (MAIL + 'password = "x"', "mail.username (absent): needed, since mail.password is set"),
+            (MAIL + 'security = "none"',
+             'mail.security (mobid.toml): "none" is for a mail server on this machine itself, and mail.ex'),
+            (MAIL + 'security = "ssl"', 'mail.security (mobid.toml): "ssl" is not accepted; what is: s'),
+            (MAIL + 'sender_name = "a\\nb"', "mail.sender_name (mobid.toml): "),
+            (MAIL + 'timeout = "2m"', 'mail.timeout (mobid.toml): "2m" is not accepted; what is: a d'),
+            (MAIL + 'ca_file = "/nowhere.pem"', "mail.ca_file (mobid.toml): "),
+            (MAIL + 'ca_file = "/etc/passwd"', "mail.ca_file (mobid.toml): "),
+            (MAIL + 'ca_file = "relative.pem"', "mail.ca_file (mobid.toml): "),
+            (MAIL + 'sendr = "x"',
+             'mail.sendr (mobid.toml): there is no such setting; did you mean "mail.sender"?'),
+        ],
+    )  # fmt: skip
+    def test_half_a_mail_server_is_refused(self, home: Path, toml: str, fault: str) -> None:
+        """What is missing or does not fit together is named, with what would be right."""
+        write(home / "mobid.toml", f"[mail]\n{toml}\n")
+        (found,) = faults(home, {})
+        assert found.startswith(fault)
+
+    @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+    def test_in_the_clear_only_on_this_machine(self, home: Path, host: str) -> None:
+        """A relay on the loopback address needs no certificate."""
+        toml = f'[mail]\nhost = "{host}"\nsender = "mobid@example.org"\nsecurity = "none"\n'
+        mail = from_toml(home, toml).mail
+        assert mail is not None
+        assert mail.security is MailSecurity.NONE
+
+    @pytest.mark.parametrize(
+        "given",
+        ["mobid", "Mobile ID <mobid@example.org>", "a@b@example.org", "mobid@", "@example.org",
+         '"a b"@example.org', "a..b@example.org", "mobid@example..org", "mobid@[127.0.0.1]",
+         "a@example.org, b@example.org", "ä@example.org", "mobid@example.org ", "x" * 65 + "@a.se"],
+    )  # fmt: skip
+    def test_the_sender_is_a_plain_address(self, home: Path, given: str) -> None:
+        """It stands in every mail, and nothing but an address can."""
+        (fault,) = faults(home, {"MOBID_MAIL_HOST": "mail.example.org", "MOBID_MAIL_SENDER": given})
+        assert fault.startswith("mail.sender (MOBID_MAIL_SENDER): ")
+        assert fault.endswith("what is: a plain e-mail address, such as mobid@example.org.")
+
+
+class TestSecrets:
+    """In mobid.toml, which is for its owner only, or in a file that it or the environment names."""
+
+    def test_stand_in_the_settings_file_itself(self, home: Path) -> None:
+        """The simplest way, and no repr shows it."""
+        settings = from_toml(home, f'[mail]\n{MAIL}username = "mobid"\npassword = "{PASSWORD}"\n')
+        assert settings.mail is not None
+        assert settings.mail.password is not None
+        assert settings.mail.password.reveal() == PASSWORD
+        assert PASSWORD not in repr(settings)
+
+    def test_or_in_a_file_that_it_names(self, home: Path) -> None:
+        """By its absolute path, or from the home."""
+        write(home / "password", f"{PASSWORD}\n")
+        url = write(home.parent / "url", DATABASE)
+        settings = from_toml(
+            home,
+            f'database_url_file = "{url}"\n'
+            f'[mail]\n{MAIL}username = "mobid"\npassword_file = "password"\n',
+        )
+        assert settings.mail is not None
+        assert settings.mail.password is not None
+        assert settings.mail.password.reveal() == PASSWORD
+        assert PASSWORD in settings.database_url.reveal()
+
+    @pytest.mark.parametrize(
+        ("toml", "fault"),
+        [
+            (f'database_url = "{DATABASE}"\ndatabase_url_file = "x"',
+             "database_url_file (mobid.toml): database_url is set, too; keep one of them."),
+            ("database_url_file = 1", "database_url_file (mobid.toml): it must be the path of a file"),
+            ('database_url_file = "url"', "database_url (mobid.toml): {home}/url is not there."),
+            ('listen_port_file = "port"', "listen_port_file (mobid.toml): there is no such setting"),
+        ],
+    )  # fmt: skip
+    def test_are_given_once(self, home: Path, toml: str, fault: str) -> None:
+        """Which of two was meant is not guessed, and only secrets have files in mobid.toml."""
+        write(home / "mobid.toml", toml)
+        (found,) = faults(home, {})
+        assert found.startswith(fault.format(home=home))
+        assert PASSWORD not in found
+
+    def test_a_refused_one_is_not_shown(self, home: Path) -> None:
+        """Even a password that cannot be one stays unseen."""
+        write(home / "mobid.toml", f'[mail]\n{MAIL}username = "m"\npassword = "{PASSWORD}\\t"\n')
+        assert faults(home, {}) == [
+            "mail.password (mobid.toml): its value is not accepted; what is: one line."
+        ]
 
 
 class TestPublicURL:
@@ -274,7 +441,10 @@ class TestFaults:
             ('listen_host = "a b"', 'listen_host (mobid.toml): "a b" is not accepted'),
             ('listen_host = ":x"', 'listen_host (mobid.toml): ":x" is not accepted'),
             ('authority = "Open Bao"', 'authority (mobid.toml): "Open Bao" is not accepted'),
-            ('authority_settings = "x"', 'authority_settings (mobid.toml): "x" is not accepted'),
+            (
+                'authority_settings = "x"',
+                "authority_settings (mobid.toml): its value is not accepted",
+            ),
         ],
     )
     def test_the_wrong_kind_of_value(self, home: Path, toml: str, fault: str) -> None:
@@ -312,7 +482,7 @@ class TestFaults:
         broken.write_bytes(b"\xff")
         broken.chmod(0o600)
         for path, problem in [
-            (home / "nowhere", f"there is no file {home}/nowhere."),
+            (home / "nowhere", f"{home}/nowhere is not there."),
             (loose, f"{loose} has mode 0640"),
             (broken, f"{broken} does not hold UTF-8 text."),
             (home, f"{home} cannot be read (Is a directory)"),

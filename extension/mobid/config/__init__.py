@@ -13,9 +13,11 @@ from mobid.config.errors import (
 )
 from mobid.config.home import create_home, is_home, key_folder
 from mobid.config.keys import KeyFolder, Keys, read_keys
-from mobid.config.load import SETTINGS_FILE, load
+from mobid.config.load import load
+from mobid.config.private import read_secret_file
 from mobid.config.secret import Secret
-from mobid.config.settings import MailSecurity, MailSettings, Settings, Times
+from mobid.config.settings import Limits, MailSecurity, MailSettings, Settings, Times
+from mobid.config.sources import SETTINGS_FILE
 
 __all__ = [
     "SETTINGS_FILE",
@@ -29,6 +31,7 @@ __all__ = [
     "KeyFolder",
     "KeyMissing",
     "Keys",
+    "Limits",
     "MailSecurity",
     "MailSettings",
     "Secret",
@@ -40,4 +43,5 @@ __all__ = [
     "key_folder",
     "load",
     "read_keys",
+    "read_secret_file",
 ]

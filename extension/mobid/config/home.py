@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from mobid.config.errors import HomeUnusable
 from mobid.config.keys import KeyFolder, create_keys
-from mobid.config.load import SETTINGS_FILE, fits_a_url
+from mobid.config.load import fits_a_url
 from mobid.config.private import is_draft, make_private_folder, write_private
+from mobid.config.sources import SETTINGS_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 _FIRST_SETTINGS: Final = """\
 # Settings of this mobid. Everything has a default; what stands here overrides it, and
 # MOBID_<NAME> in the environment overrides what stands here (MOBID_<NAME>_FILE names a file
-# with the value). Remove a # to change a setting.
+# with the value). A secret can stand in a file here, too: database_url_file = "/run/secrets/db".
+# `mobid config docs` lists every setting. Remove a # to change one.
 
 # public_url = "https://mobid.example.org"
 # listen_host = "127.0.0.1"
@@ -25,6 +27,10 @@ _FIRST_SETTINGS: Final = """\
 # [times]
 # form_idle = "30m"
 # page_code = "10m"
+
+# [mail]
+# host = "mail.example.org"
+# sender = "mobid@example.org"
 """
 
 

@@ -1,69 +1,88 @@
-"""Reads the settings: `mobid.toml`, then `MOBID_<NAME>`, or `MOBID_<NAME>_FILE` for a file with the value.
-
-Every fault is collected, so that an operator mends them in one go.
-"""
+"""Reads the settings of a home. Every fault is collected, so that an operator mends them in one go."""
 
 from __future__ import annotations
 
-import json
-import tomllib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from mobid.config.errors import Fault, InvalidSettings, UnsafeFile
-from mobid.config.private import read_private
-from mobid.config.readers import SETTINGS, Setting, database_url, is_loopback, table, url_host
-from mobid.config.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, Times
+from mobid.config.errors import Fault, InvalidSettings
+from mobid.config.found import ABSENT, Origin
+from mobid.config.readers import database_url, is_loopback, url_host
+from mobid.config.rules import broken
+from mobid.config.schema import GROUPS, SETTINGS
+from mobid.config.settings import DEFAULT_HOST, DEFAULT_PORT, Settings
+from mobid.config.sources import SETTINGS_FILE, from_environ, from_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
+    from pathlib import Path
 
-SETTINGS_FILE: Final = "mobid.toml"
+    from mobid.config.found import Found
 
-_NOT_SETTINGS: Final = frozenset({"MOBID_HOME", "MOBID_CRASHPOINT"})
-_IN_FILE: Final = "_FILE"
-_BY_VARIABLE: Final = {setting.variable: setting for setting in SETTINGS.values()}
+CheckAuthority = Callable[[str, Mapping[str, object], "Path"], Iterable[str]]
+"""Says what a CA's connector finds wrong with its table, from the connector's name, the table, and the
+home; it lives above us, so it is handed in."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
-    """A value for a setting, as it was found, and where."""
+class Loaded:
+    """Settings, and where each of them comes from."""
 
-    setting: Setting
-    value: object
-    source: str
+    settings: Settings
+    found: Mapping[str, Found]
+    """By name; what is not in it is a default."""
 
-    def fault(self) -> Fault:
-        """Say that the value is not accepted, and what would be; a secret is not shown."""
-        shown = "its value" if self.setting.secret else _shown(self.value)
-        problem = f"{shown} is not accepted; what is: {self.setting.accepted}."
-        return Fault(self.setting.name, self.source, problem)
+    def origin(self, name: str) -> Origin:
+        """Return the kind of place that a setting comes from."""
+        return self.found[name].origin if name in self.found else Origin.DEFAULT
 
 
-def load(home: Path, environ: Mapping[str, str]) -> Settings:
+def load(
+    home: Path, environ: Mapping[str, str], *, check_authority: CheckAuthority | None = None
+) -> Settings:
     """Return the settings of the home directory; raise `InvalidSettings` with all faults."""
+    return load_with_origins(home, environ, check_authority=check_authority).settings
+
+
+def load_with_origins(
+    home: Path, environ: Mapping[str, str], *, check_authority: CheckAuthority | None = None
+) -> Loaded:
+    """Return the settings and where each comes from; raise `InvalidSettings` with all faults."""
     home = home.absolute()
     faults = list(_faults_of_home(home))
-    given = {
-        found.setting.name: found
-        for found in [*_from_toml(home / SETTINGS_FILE, faults), *_from_environ(environ, faults)]
+    found = {
+        one.setting.name: one for one in [*from_toml(home, faults), *from_environ(environ, faults)]
     }
-    read = dict(_read(given.values(), faults))
-    if "database_url" not in given and not faults:
+    read = dict(_read(found.values(), faults))
+    faults += broken(read, found)
+    if check_authority is not None:
+        faults += _faults_of_authority(read, found, home, check_authority)
+    if "database_url" not in found and not faults:
         read["database_url"] = database_url(f"sqlite:///{home / 'mobid.db'}")
-    if "public_url" not in given:
+    if "public_url" not in found:
         read |= _default_public_url(read, faults)
     if faults:
         raise InvalidSettings(faults)
-    times = {name.removeprefix("times."): read.pop(name) for name in [*read] if "." in name}
-    return Settings(home=home, times=Times(**times), **read)
+    return Loaded(_assembled(home, read), found)
 
 
 def fits_a_url(home: Path) -> bool:
     """Tell whether the URL of a database in this directory can be written."""
     return "?" not in str(home) and str(home).isprintable()
+
+
+def _assembled(home: Path, read: Mapping[str, Any]) -> Settings:
+    """Put what was read into the classes of the settings, group by group."""
+    values = {name: value for name, value in read.items() if "." not in name}
+    for name, group in GROUPS.items():
+        prefix = f"{name}."
+        inner = {
+            one.removeprefix(prefix): value for one, value in read.items() if one.startswith(prefix)
+        }
+        if inner or not group.optional:
+            values[name] = group.kind(**inner)
+    return Settings(home=home, **values)
 
 
 def _faults_of_home(home: Path) -> Iterator[Fault]:
@@ -73,69 +92,23 @@ def _faults_of_home(home: Path) -> Iterator[Fault]:
         yield Fault("home", str(home), "a database URL cannot hold this path; choose another name.")
 
 
-def _from_toml(path: Path, faults: list[Fault]) -> Iterator[_Given]:
-    """Yield what the file gives. A home without the file is set up by its environment alone."""
-    try:
-        content = tomllib.loads(read_private(path).decode())
-    except FileNotFoundError:
-        return
-    except (UnsafeFile, ValueError) as error:
-        faults.append(Fault(SETTINGS_FILE, str(path), str(error)))
-        return
-    for name, value in _flat(content):
-        if name in SETTINGS:
-            yield _Given(SETTINGS[name], value, SETTINGS_FILE)
-        else:
-            faults.append(_unknown(name, SETTINGS_FILE, SETTINGS))
+def _faults_of_authority(
+    read: Mapping[str, Any], found: Mapping[str, Found], home: Path, check: CheckAuthority
+) -> Iterator[Fault]:
+    """Tell what the CA's connector finds, unless which one it is could not be read."""
+    if {"authority", "authority_settings"} & found.keys() <= read.keys():
+        source = SETTINGS_FILE if "authority_settings" in found else ABSENT
+        authority = read.get("authority", Settings.__dataclass_fields__["authority"].default)
+        for problem in check(authority, read.get("authority_settings", {}), home):
+            yield Fault("authority_settings", source, problem)
 
 
-def _flat(content: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    for name, value in content.items():
-        if name == "times" and isinstance(value, dict):
-            yield from ((f"times.{inner}", duration) for inner, duration in value.items())
-        else:
-            yield name, value
-
-
-def _from_environ(environ: Mapping[str, str], faults: list[Fault]) -> Iterator[_Given]:
-    for variable in sorted(environ):
-        if not variable.startswith("MOBID_") or variable in _NOT_SETTINGS:
-            continue
-        name = variable if variable in _BY_VARIABLE else variable.removesuffix(_IN_FILE)
-        setting = _BY_VARIABLE.get(name)
-        if setting is None:
-            faults.append(_unknown(name, "environment", _BY_VARIABLE))
-        elif setting.read is table:
-            faults.append(Fault(setting.name, variable, f"it is {setting.accepted}."))
-        elif variable == name:
-            yield _Given(setting, environ[variable], variable)
-        elif name in environ:
-            faults.append(Fault(setting.name, variable, f"{name} is set, too; keep one of them."))
-        else:
-            yield from _from_file(setting, variable, Path(environ[variable]), faults)
-
-
-def _from_file(
-    setting: Setting, variable: str, path: Path, faults: list[Fault]
-) -> Iterator[_Given]:
-    try:
-        value = read_private(path).decode().removesuffix("\n")
-    except FileNotFoundError:
-        faults.append(Fault(setting.name, variable, f"there is no file {path}."))
-    except UnicodeDecodeError:
-        faults.append(Fault(setting.name, variable, f"{path} does not hold UTF-8 text."))
-    except UnsafeFile as error:
-        faults.append(Fault(setting.name, variable, str(error)))
-    else:
-        yield _Given(setting, value, variable)
-
-
-def _read(given: Iterable[_Given], faults: list[Fault]) -> Iterator[tuple[str, Any]]:
-    for found in given:
+def _read(found: Iterable[Found], faults: list[Fault]) -> Iterator[tuple[str, Any]]:
+    for one in found:
         try:
-            yield found.setting.name, found.setting.read(found.value)
+            yield one.setting.name, one.setting.accepts.read(one.value)
         except ValueError:
-            faults.append(found.fault())
+            faults.append(one.fault())
 
 
 def _default_public_url(read: Mapping[str, Any], faults: list[Fault]) -> dict[str, str]:
@@ -144,19 +117,7 @@ def _default_public_url(read: Mapping[str, Any], faults: list[Fault]) -> dict[st
     if is_loopback(host):
         port = read.get("listen_port", DEFAULT_PORT)
         return {"public_url": f"http://{url_host(host)}:{port}"}
+    accepted = SETTINGS["public_url"].accepts.words
     problem = f"needed, since listen_host {host} can be reached from other machines; accepted is: "
-    faults.append(Fault("public_url", "absent", problem + SETTINGS["public_url"].accepted + "."))
+    faults.append(Fault("public_url", ABSENT, f"{problem}{accepted}."))
     return {}
-
-
-def _unknown(name: str, source: str, known: Iterable[str]) -> Fault:
-    close = get_close_matches(name, known, n=1)
-    meant = f'; did you mean "{close[0]}"?' if close else "."
-    return Fault(name, source, f"there is no such setting{meant}")
-
-
-def _shown(value: object) -> str:
-    """Show a scalar as an operator wrote it, and of anything else only that it is no scalar."""
-    if isinstance(value, str | bool | int | float):
-        return json.dumps(value, ensure_ascii=False)[:80]
-    return "a list or a table" if isinstance(value, list | dict) else str(value)

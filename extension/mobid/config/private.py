@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from mobid.config.errors import UnsafeFile
+from mobid.config.secret import Secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,20 @@ def read_private(path: Path) -> bytes:
     except OSError as error:
         remedy = "It must be a file of the user that runs mobid, with mode 600."
         raise UnsafeFile(path, f"cannot be read ({error.strerror})", remedy=remedy) from None
+
+
+def read_secret_file(path: Path) -> Secret[str]:
+    """Return the text in a private file, without one newline at its end; raise `UnsafeFile`.
+
+    For settings that name a file with a password or a token, those of CA connectors among them.
+    """
+    remedy = "Put the right file in its place, with mode 600."
+    try:
+        return Secret(read_private(path).decode().removesuffix("\n"))
+    except FileNotFoundError:
+        raise UnsafeFile(path, "is not there", remedy=remedy) from None
+    except UnicodeDecodeError:
+        raise UnsafeFile(path, "does not hold UTF-8 text", remedy=remedy) from None
 
 
 def write_private(path: Path, content: bytes) -> None:

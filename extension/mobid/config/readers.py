@@ -1,7 +1,6 @@
 """One reader per kind of setting: what stands in TOML or the environment, to a checked value.
 
-A reader raises ValueError and does not say more: the table at the end says, per setting, what
-would be accepted.
+A reader raises ValueError and does not say more: `Accepts` pairs it with what would be right.
 """
 
 from __future__ import annotations
@@ -9,41 +8,44 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
+from cryptography.x509 import load_pem_x509_certificates
+
 from mobid.config.secret import Secret
-from mobid.config.settings import Times
 
 Reader = Callable[[object], object]
+Choice = TypeVar("Choice", bound=StrEnum)
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,6})([smhd])")
-_LONGEST: Final = timedelta(days=90)
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _URL: Final = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::([0-9]{1,5}))?/?")
 _POSTGRESQL: Final = re.compile(r"postgresql(?:\+psycopg)?(://.*)")
-_HIGHEST_PORT: Final = 65_535
+_ADDRESS: Final = re.compile(
+    r"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*)@([A-Za-z0-9.-]+)"
+)
+_LONGEST_LOCAL_PART: Final = 64
+_LONGEST_NAME: Final = 64
+HIGHEST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """A setting that can be given: its dotted name, its reader, and what the reader accepts."""
+class Accepts:
+    """How a setting is read, and in words what is accepted."""
 
-    name: str
     read: Reader
-    accepted: str
+    words: str
     secret: bool = False
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that overrides it."""
-        return "MOBID_" + self.name.replace(".", "_").upper()
+    """Whether the value is never shown; such a setting can name a file in mobid.toml, too."""
 
 
 def is_loopback(host: str) -> bool:
@@ -60,10 +62,16 @@ def url_host(host: str) -> str:
 
 
 def text(value: object) -> str:
-    """Read one line of printable text."""
-    if not isinstance(value, str) or not value.isprintable() or value != value.strip() or not value:
+    """Read one line of printable text, with no space at its ends."""
+    given = _line(value)
+    if given != given.strip():
         raise ValueError
-    return value
+    return given
+
+
+def secret_text(value: object) -> Secret[str]:
+    """Read one line that nobody is to see; every space in it counts."""
+    return Secret(_line(value))
 
 
 def name(value: object) -> str:
@@ -91,12 +99,25 @@ def number(least: int, most: int) -> Callable[[object], int]:
     return read
 
 
-def duration(value: object) -> timedelta:
-    """Read a duration such as 90s, 30m, 24h or 14d."""
-    count, unit = _matched(_DURATION, value).groups()
-    if int(count) * timedelta(**{_UNITS[unit]: 1}) > _LONGEST:
-        raise ValueError
-    return timedelta(**{_UNITS[unit]: int(count)})
+def duration(most: timedelta) -> Callable[[object], timedelta]:
+    """Return a reader of durations such as 90s, 30m, 24h or 14d, from 1s to `most`."""
+
+    def read(value: object) -> timedelta:
+        count, unit = _matched(_DURATION, value).groups()
+        if int(count) * timedelta(**{_UNITS[unit]: 1}) > most:
+            raise ValueError
+        return timedelta(**{_UNITS[unit]: int(count)})
+
+    return read
+
+
+def choice(kind: type[Choice]) -> Callable[[object], Choice]:
+    """Return a reader of one of some words."""
+
+    def read(value: object) -> Choice:
+        return kind(text(value))
+
+    return read
 
 
 def table(value: object) -> Mapping[str, object]:
@@ -118,7 +139,7 @@ def public_url(value: object) -> str:
     """Read the base of all our URLs: https, or http on this machine itself; no path, no user."""
     scheme, where, port = _matched(_URL, text(value).lower()).groups()
     found = host(where.strip("[]"))
-    if port is not None and not 0 < int(port) <= _HIGHEST_PORT:
+    if port is not None and not 0 < int(port) <= HIGHEST_PORT:
         raise ValueError
     if scheme == "http" and not is_loopback(found):
         raise ValueError
@@ -137,40 +158,42 @@ def database_url(value: object) -> Secret[str]:
     return Secret(f"postgresql+psycopg{rest}")
 
 
+def address(value: object) -> str:
+    """Read a plain e-mail address (RFC 5322, 3.4.1: a dot-atom on both sides)."""
+    local, where = _matched(_ADDRESS, value).groups()
+    if len(local) > _LONGEST_LOCAL_PART:
+        raise ValueError
+    return f"{local}@{_matched(_HOST_NAME, where.lower())[0]}"
+
+
+def name_of_people(value: object) -> str:
+    """Read a name as it stands before an address."""
+    given = text(value)
+    if len(given) > _LONGEST_NAME:
+        raise ValueError
+    return given
+
+
+def certificates_file(value: object) -> Path:
+    """Read the absolute path of a file with at least one certificate in PEM."""
+    path = Path(text(value))
+    if not path.is_absolute() or not path.is_file():
+        raise ValueError
+    try:
+        load_pem_x509_certificates(path.read_bytes())
+    except OSError:
+        raise ValueError from None
+    return path
+
+
+def _line(value: object) -> str:
+    if not isinstance(value, str) or not value.isprintable() or not value:
+        raise ValueError
+    return value
+
+
 def _matched(pattern: re.Pattern[str], value: object) -> re.Match[str]:
     found = pattern.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise ValueError
     return found
-
-
-_TIMES: Final = [
-    Setting(f"times.{field.name}", duration, "a duration from 1s to 90d, such as 90s, 30m or 24h")
-    for field in fields(Times)
-]
-
-SETTINGS: Final = {
-    setting.name: setting
-    for setting in [
-        Setting(
-            "database_url",
-            database_url,
-            "sqlite:////absolute/path.db or postgresql://user:password@host:port/database",
-            secret=True,
-        ),
-        Setting(
-            "public_url",
-            public_url,
-            "https://host or https://host:port without a path (http only for this machine itself)",
-        ),
-        Setting("listen_host", host, "a host name or an IP address"),
-        Setting(
-            "listen_port", number(1, _HIGHEST_PORT), f"a whole number from 1 to {_HIGHEST_PORT}"
-        ),
-        Setting("authority", name, "the name of an installed CA connector, such as builtin"),
-        Setting("authority_settings", table, "a table in mobid.toml"),
-        Setting("demo", flag, "true or false"),
-        Setting("max_codes", number(1, 20), "a whole number from 1 to 20"),
-        *_TIMES,
-    ]
-}
