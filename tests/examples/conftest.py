@@ -234,7 +234,9 @@ def server(test_ca: TestCA, tmp_path: Path) -> Iterator[Place]:
 def _app(place: Place) -> Flask:
     app = Flask("server-of-a-test")
     nonces = device.Nonces(b"n" * 32, lambda: datetime.now(UTC), cast("Units", Once()))
-    app.register_blueprint(device.blueprint(place.get, nonces, place.url))
+    app.register_blueprint(
+        device.blueprint(place.get, nonces, place.url, count_claim=list[str | None]().append)
+    )
     app.register_error_handler(Exception, Problems(meaning_of))
     return app
 

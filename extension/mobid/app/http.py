@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from flask import Flask, request
 from flask_babel import Babel, gettext
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mobid import provisioning, web
 from mobid.api import admin, device, hooks, pki, registration
@@ -40,6 +41,11 @@ def create_app(product: Product) -> Flask:
     app = Flask("mobid", static_folder=None, template_folder=None)
     app.secret_key = product.keys.session.reveal()
     app.config.update(cookie_settings(settings.public_url), MAX_CONTENT_LENGTH=LARGEST_BODY)
+    if settings.trusted_proxies:
+        # Only what our own proxies added counts: the last so many addresses of X-Forwarded-For.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as Flask says to do it
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0
+        )
     Babel(app)
     problems = Problems(meaning_of)
     registration.register(
@@ -55,6 +61,7 @@ def create_app(product: Product) -> Flask:
                 product.phones,
                 device.Nonces(product.keys.enrolment.reveal(), product.clock, product.units),
                 settings.public_url,
+                count_claim=product.attempts.claim,
             ),
             admin.blueprint(
                 product.scripts,

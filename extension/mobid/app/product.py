@@ -21,6 +21,7 @@ from mobid.processes.decision import OptionDecision
 from mobid.processes.enrolment import PhoneSide
 from mobid.processes.get import Parts
 from mobid.processes.instance_work import InstanceWork
+from mobid.processes.limits import Attempts
 from mobid.processes.option_scripts import OptionScriptLife
 from mobid.processes.ports import StoredScript
 from mobid.processes.reconciliation import Reconciliation
@@ -114,6 +115,7 @@ class Product:
         self.assertions: Final = Assertions(front_ends, self.units, settings.public_url)
         self.scripts: Final = OptionScriptLife(self.units, self.sandbox, SHIPPED)
         self.phones: Final = PhoneSide(self.units, settings.times)
+        self.attempts: Final = Attempts(self.units, settings.limits)
         self.runner: Final = Runner(
             self.units,
             Parts(
@@ -124,6 +126,7 @@ class Product:
                 ca=settings.authority,
                 public_url=settings.public_url,
             ),
+            self.attempts,
         )
 
     def _work_on_certificate(self, certificate_id: str) -> None:

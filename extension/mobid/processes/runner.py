@@ -32,8 +32,10 @@ from mobid.processes.views import InstanceView, Message, Obstacle, Startable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mobid.domain.users import User
     from mobid.processes.decision import Decision
     from mobid.processes.get import Parts
+    from mobid.processes.limits import Attempts
     from mobid.processes.ports import UnitOfWork, Units
     from mobid.processes.steps import Act, Answer, Caller, Step
     from mobid.processes.views import StepView
@@ -44,9 +46,10 @@ NAMES: Final = {Process.GET: get.NAME, Process.LOCK: lock.NAME}
 class Runner:
     """Get and Lock for signed-in users: what can be started, start, show, act."""
 
-    def __init__(self, units: Units, parts: Parts) -> None:
+    def __init__(self, units: Units, parts: Parts, attempts: Attempts) -> None:
         self._units = units
         self._parts = parts
+        self._attempts = attempts
         ends: tuple[Step, ...] = (Done(), Ended())
         self._steps: Final[Mapping[Process, Mapping[StepName, Step]]] = {
             Process.GET: {step.name: step for step in (*get.steps(parts), *ends)},
@@ -62,7 +65,9 @@ class Runner:
 
     def _startable_get(self, caller: Caller) -> Startable:
         try:
-            self._ready_to_get(caller)
+            user = self._may_get(caller)
+            if user is not None:
+                self._parts.decision.decide(user)
         except NotFound:
             raise
         except ProcessError as error:
@@ -82,14 +87,23 @@ class Runner:
         return Startable(process=Process.LOCK, name=lock.NAME, obstacle=obstacle)
 
     def start_get(self, caller: Caller) -> tuple[InstanceView, bool]:
-        """Start a Get, or return the running one; say whether it is new."""
+        """Start a Get, or return the running one; say whether it is new.
+
+        A start counts for its user before the option script runs; to come back to a running Get does not.
+        """
+        counted = False
         while True:
-            started = self._try_start(caller, self._ready_to_get(caller))
+            user = self._may_get(caller)
+            if user is not None and not counted:
+                self._attempts.start(user.id)
+                counted = True
+            decision = None if user is None else self._parts.decision.decide(user)
+            started = self._try_start(caller, decision)
             if started is not None:
                 return started
 
-    def _ready_to_get(self, caller: Caller) -> Decision | None:
-        """Return what is decided for a new Get, or nothing if one runs; raise what is in its way."""
+    def _may_get(self, caller: Caller) -> User | None:
+        """Return who can start a Get, or nobody if one runs already; raise what is in the way."""
         with self._units.reading() as unit:
             caller.must_be_fresh(unit.now, self._parts.times.fresh_login)
             user = unit.users.get(caller.user_id)
@@ -101,7 +115,7 @@ class Runner:
             return None
         if live is not None and live.state is ProfileState.INACTIVE:
             raise MobileIDSuspended
-        return self._parts.decision.decide(user)
+        return user
 
     def _try_start(
         self, caller: Caller, decision: Decision | None

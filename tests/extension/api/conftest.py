@@ -12,12 +12,13 @@ from mobid.api import Problems, admin, hooks, pki, register
 from mobid.app.errors import meaning_of
 from mobid.auth.assertions import Assertions
 from mobid.auth.tokens import ADMIN_READ, ADMIN_SCRIPT, BearerTokens
-from mobid.config import Times
+from mobid.config import Limits, Times
 from mobid.domain.actors import SYSTEM
 from mobid.optionscripts import SCRIPT_NAME, SHIPPED_VERSION_0
 from mobid.processes.codes import Codes
 from mobid.processes.decision import OptionDecision
 from mobid.processes.get import Parts
+from mobid.processes.limits import Attempts
 from mobid.processes.option_scripts import OptionScriptLife
 from mobid.processes.ports import StoredScript
 from mobid.processes.runner import Runner
@@ -72,7 +73,7 @@ def silent_ca_runner(units: SQLUnits, sandbox: OptionScripts, shipped: StoredScr
         ca=CA,
         public_url=PUBLIC_URL,
     )
-    return Runner(units, parts)
+    return Runner(units, parts, Attempts(units, Limits()))
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from mobid.ca import Surroundings
 from mobid.ca.builtin import create, initialise
-from mobid.config import Times
+from mobid.config import Limits, Times
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.certificates import Certificate
 from mobid.domain.enrolments import Claim, DeviceKey, Enrolment
@@ -53,6 +53,7 @@ from mobid.processes.enrolment import Caller as PhoneCaller
 from mobid.processes.enrolment import Claimed, PhoneSide, Result
 from mobid.processes.get import Parts
 from mobid.processes.instance_work import InstanceWork
+from mobid.processes.limits import Attempts
 from mobid.processes.orders import order_of as order_for
 from mobid.processes.orders import serial_of
 from mobid.processes.ports import StoredScript
@@ -308,7 +309,8 @@ class Place:
             ca=CA,
             public_url="https://id.example.org",
         )
-        self.runner = Runner(self.units, self.parts)
+        self.attempts = Attempts(self.units, Limits())
+        self.runner = Runner(self.units, self.parts, self.attempts)
         self.reconciliation.probe()
 
     # --- what is there --------------------------------------------------------------------------

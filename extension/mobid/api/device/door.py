@@ -36,9 +36,14 @@ class Door:
     device_key: Callable[[str], Mapping[str, str]]
     nonces: Nonces
     public_url: str
+    count_claim: Callable[[str | None], None]
+    """Counts a claim from an address; raises if there were too many."""
 
     def claimant(self, request: Request) -> tuple[PublicKey, bytes]:
-        """Return the new device key that signed a claim, and what it signed; raise `RequestRefused`."""
+        """Return the new device key that signed a claim, and what it signed; raise `RequestRefused`.
+
+        What is signed could name a code, so it counts for the address that it comes from.
+        """
         signed = self._read(request, members={"alg", "url", "jwk"})
         try:
             key = PublicKey.from_jwk(signed.header["jwk"])
@@ -46,6 +51,7 @@ class Door:
             raise MalformedRequest("jwk in the protected header", str(error)) from None
         if not signed.signed_by(key.key):
             raise BadSignature
+        self.count_claim(request.remote_addr)
         return key, signed.unverified_payload
 
     def caller(self, request: Request) -> tuple[Caller, bytes]:

@@ -12,6 +12,8 @@ from mobid.api.device.openapi import DeviceBlueprint, signed
 from mobid.processes.enrolment import ResultPending
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask_smorest import Blueprint
 
     from mobid.api.device.nonces import Nonces
@@ -23,8 +25,16 @@ _BY_KID: Final = "alg, url, nonce and kid"
 _EMPTY: Final = payloads.EmptyPayload()
 
 
-def blueprint(phones: Phones, nonces: Nonces, public_url: str) -> Blueprint:
+def blueprint(
+    phones: Phones,
+    nonces: Nonces,
+    public_url: str,
+    *,
+    count_claim: Callable[[str | None], None],
+) -> Blueprint:
     """Build the blueprint. `public_url` is scheme, host and port, as phones call us.
+
+    `count_claim` gets the address of who claims, and raises if there were too many from there.
 
     Errors are left to the application's error handler; every answer of these routes, an error too,
     carries a fresh nonce.
@@ -35,7 +45,7 @@ def blueprint(phones: Phones, nonces: Nonces, public_url: str) -> Blueprint:
         url_prefix=PREFIX,
         description="Phones: claim a code, send keys, fetch certificates, confirm.",
     )
-    door = Door(phones.device_key, nonces, public_url)
+    door = Door(phones.device_key, nonces, public_url, count_claim)
 
     @device.after_request
     def fresh_nonce(response: Response) -> Response:

@@ -26,7 +26,12 @@ from mobid.domain.instances import StepName
 from mobid.domain.mobile_ids import Device, ProfileState
 from mobid.domain.options import Kind
 from mobid.processes.enrolment import Caller, Claimed, IssuedCertificate, Result, ResultPending
-from mobid.processes.errors import BadCertificateRequest, CodeNotUsable, WrongConfirmation
+from mobid.processes.errors import (
+    BadCertificateRequest,
+    CodeNotUsable,
+    TooMany,
+    WrongConfirmation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,6 +45,20 @@ if TYPE_CHECKING:
 HOST = "https://mobile-id.example.org"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TOKEN = "k7Qf3mXb2Zt9Yp4LcR8sVd1WnHaJuE6GoTiMq0BxKeU"
+
+
+class Claims:
+    """Where claims came from, in their order; from the `most`th on there are too many."""
+
+    def __init__(self) -> None:
+        self.came_from: list[str | None] = []
+        self.most = 1_000_000
+
+    def count(self, address: str | None) -> None:
+        """Count a claim; refuse one too many."""
+        self.came_from.append(address)
+        if len(self.came_from) > self.most:
+            raise TooMany(timedelta(seconds=42))
 
 
 class Remembered:
@@ -265,10 +284,16 @@ def nonces(clock: StandingClock, remembered: Remembered) -> device.Nonces:
 
 
 @pytest.fixture
-def app(enrolment: OneEnrolment, nonces: device.Nonces) -> Flask:
+def claims() -> Claims:
+    """Return where claims came from."""
+    return Claims()
+
+
+@pytest.fixture
+def app(enrolment: OneEnrolment, nonces: device.Nonces, claims: Claims) -> Flask:
     """Return an application with the device interface and the table of errors."""
     app = Flask("device-test")
-    app.register_blueprint(device.blueprint(enrolment, nonces, HOST))
+    app.register_blueprint(device.blueprint(enrolment, nonces, HOST, count_claim=claims.count))
     app.register_error_handler(Exception, Problems(meaning_of))
     return app
 

@@ -20,7 +20,7 @@ from mobid.domain.mobile_ids import Device, ProfileState
 from mobid.domain.options import Kind
 
 if TYPE_CHECKING:
-    from tests.extension.api.device.conftest import OneEnrolment, Phone
+    from tests.extension.api.device.conftest import Claims, OneEnrolment, Phone
 
 TOKEN = "k7Qf3mXb2Zt9Yp4LcR8sVd1WnHaJuE6GoTiMq0BxKeU"
 
@@ -103,6 +103,36 @@ class TestGet:
         request = b64(request_for(ECKey.generate_key("P-256")))
         answer = claimed.say("keys", {"csrs": {"signature": request}})
         claimed.assert_refused(answer, 422, "BAD_CSR", "authentication is missing")
+
+
+class TestCounting:
+    """Claims count for the address that they come from, before anybody looks at their code."""
+
+    def test_right_wrong_and_repeated_ones_count(self, phone: Phone, claims: Claims) -> None:
+        """And so does a payload that is none, as long as somebody signed it."""
+        assert phone.claim().status_code == 200
+        assert phone.claim().status_code == 200
+        assert phone.say("claim", {"code": "x" * 43, "device": {"name": "a"}}).status_code == 410
+        assert phone.say("claim", {"code": 1}).status_code == 422
+        assert claims.came_from == ["127.0.0.1"] * 4
+
+    def test_what_names_no_code_does_not(self, phone: Phone, claims: Claims) -> None:
+        """Nothing can be guessed without a signature, nor by any other message."""
+        header = phone.header("claim")
+        phone.dressed("claim", header | {"url": f"{header['url']}?"})
+        phone.post("claim", b"{}")
+        phone.say("status", {})
+        assert claims.came_from == []
+
+    def test_one_too_many_says_when_to_come_back(
+        self, phone: Phone, claims: Claims, enrolment: OneEnrolment
+    ) -> None:
+        """Nobody has looked at the code then, although it is a good one."""
+        claims.most = 0
+        answer = phone.claim()
+        phone.assert_refused(answer, 429, "TOO_MANY", "Try again in 42 seconds")
+        assert answer.headers["Retry-After"] == "42"
+        assert enrolment.thumbprint is None
 
 
 class TestConfirm:
@@ -287,7 +317,14 @@ class TestDocument:
         app = Flask("documented")
         app.config |= {"API_TITLE": "mobid", "API_VERSION": "1", "OPENAPI_VERSION": "3.1.0"}
         api = Api(app)
-        api.register_blueprint(device.blueprint(enrolment, nonces, "https://mobile-id.example.org"))
+        api.register_blueprint(
+            device.blueprint(
+                enrolment,
+                nonces,
+                "https://mobile-id.example.org",
+                count_claim=list[str | None]().append,
+            )
+        )
         document = api.spec.to_dict()
         assert set(document["paths"]) == {
             f"/device/v1/{verb}"
