@@ -9,11 +9,13 @@ import stat
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import mobid.config
 from mobid.ca.builtin import initialise
 from mobid.config import (
     BrokenKey,
@@ -34,11 +36,11 @@ from mobid.config import (
     load,
     read_keys,
 )
-from mobid.config.schema import SETTINGS
+from mobid.config.reference import markdown
+from mobid.config.schema import SETTINGS, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 PASSWORD = "correct-horse"
 DATABASE = f"postgresql://mobid:{PASSWORD}@db.example.org:5433/mobid"
@@ -133,6 +135,24 @@ class TestDefaults:
         inner = {f"{name}.{one}" for name, group in groups.items() for one in fields_of(group)}
         assert set(SETTINGS) == (given.keys() - groups - {"home"}) | inner
         assert all(setting.about.endswith(".") for setting in SETTINGS.values())
+
+
+class TestReference:
+    """What people read."""
+
+    def test_the_readme_lists_every_setting_as_it_is(self) -> None:
+        """`mobid config docs` writes the table; whoever changes a setting puts it there anew."""
+        readme = (Path(mobid.config.__file__).parent / "README.md").read_text(encoding="utf-8")
+        _, table = readme.split("<!-- settings -->\n")
+        assert table.removesuffix("\n<!-- end of settings -->\n") == markdown()
+
+    def test_a_default_is_written_as_it_would_be_given(self) -> None:
+        """Whoever copies it into mobid.toml changes nothing; words stand for what is computed."""
+        fixed = [one for one in SETTINGS.values() if re.fullmatch(r"[a-z0-9.]+", one.otherwise)]
+        given = {one.name: one.otherwise for one in fixed if one.otherwise != "none"}
+        again = {name: written(SETTINGS[name].accepts.read(value)) for name, value in given.items()}
+        assert again == given
+        assert {"listen_port", "times.ca", "mail.security", "demo"} <= given.keys()
 
 
 class TestOverrides:

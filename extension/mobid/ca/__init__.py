@@ -4,8 +4,20 @@ A connector is a function `create(settings, surroundings)` behind an entry point
 `mobid.authorities`; what it returns keeps the promises of `Authority`.
 """
 
-from mobid.ca.connectors import Connector, Surroundings, connectors, open_authority
-from mobid.ca.errors import CAError, ConnectorBroken, ConnectorNotFound, InvalidSettings
+from mobid.ca.connectors import (
+    Connector,
+    Surroundings,
+    connectors,
+    faults_of_settings,
+    open_authority,
+)
+from mobid.ca.errors import (
+    CAError,
+    ConnectorBroken,
+    ConnectorNotFound,
+    InvalidSettings,
+    RecordMissing,
+)
 from mobid.processes.authority import (
     Authority,
     AuthorityError,
@@ -39,11 +51,13 @@ __all__ = [
     "Pending",
     "Publisher",
     "Reason",
+    "RecordMissing",
     "Rejected",
     "Status",
     "Surroundings",
     "Unavailable",
     "Unsupported",
     "connectors",
+    "faults_of_settings",
     "open_authority",
 ]

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from mobid.ca.errors import ConnectorBroken, ConnectorNotFound
+from mobid.ca.errors import CAError, ConnectorBroken, ConnectorNotFound, InvalidSettings
+from mobid.config.errors import KeyFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from importlib.metadata import EntryPoint
     from pathlib import Path
@@ -42,9 +43,11 @@ class Connector(Protocol):
     def __call__(self, settings: Mapping[str, object], surroundings: Surroundings) -> Authority:
         """Return the CA that these settings describe.
 
-        Reads its keys and checks its settings; raise `CAError` (all faults of the
-        settings in one `InvalidSettings`) or `KeyFileError`.
-        Calls no CA: one that is down must not keep the product down.
+        Checks its settings first, and then reads its keys; raise `CAError` (all faults of the
+        settings in one `InvalidSettings`) or `KeyFileError`. A secret that a setting names by its
+        file is read with `mobid.config.read_secret_file`, whose words go into the fault.
+        Calls no CA: one that is down must not keep the product down, and the settings are checked
+        by opening the CA and throwing it away.
         """
 
 
@@ -69,3 +72,22 @@ def open_authority(
     except (ImportError, AttributeError) as error:
         raise ConnectorBroken(name, point.value, str(error)) from error
     return create(settings, surroundings)
+
+
+def faults_of_settings(
+    name: str, settings: Mapping[str, object], surroundings: Surroundings
+) -> Sequence[str]:
+    """Return everything that the connector `name` finds wrong with its settings; nothing if all is well.
+
+    No connector of that name is such a fault, too. A key or a record that is missing is none: it
+    is told by whoever opens the CA to use it.
+    """
+    try:
+        open_authority(name, settings, surroundings)
+    except InvalidSettings as invalid:
+        return invalid.faults
+    except (ConnectorNotFound, ConnectorBroken) as absent:
+        return [str(absent)]
+    except (CAError, KeyFileError):
+        return []
+    return []

@@ -7,6 +7,7 @@ A private key file that is missing, loose or broken is a `mobid.config.KeyFileEr
     ├── ConnectorNotFound      no installed connector has that name
     ├── ConnectorBroken        its entry point cannot be loaded
     ├── InvalidSettings        all faults of a connector's settings, together
+    ├── RecordMissing          the built-in CA was opened without its record
     ├── LintFailed             a certificate that we were about to sign breaks our own rules
     └── StoreError             what a `CAStore` raises
         ├── StoreUnavailable   the database is away; the same call may be made again
@@ -52,6 +53,13 @@ class InvalidSettings(CAError):
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
         super().__init__("The settings of the CA cannot be used: " + "; ".join(faults) + ".")
+
+
+class RecordMissing(CAError):
+    """Opened where there is no database to keep it, which only a check of settings does."""
+
+    def __init__(self) -> None:
+        super().__init__("The built-in CA needs a record (CAStore), and none was given.")
 
 
 class LintFailed(CAError):

@@ -9,6 +9,7 @@ import rich_click as click
 
 from mobid.cli.audit import audit
 from mobid.cli.ca import ca
+from mobid.cli.config import config
 from mobid.cli.demo import demo
 from mobid.cli.effects import effects
 from mobid.cli.frontends import frontend
@@ -38,5 +39,18 @@ def main(context: click.Context, home: Path) -> None:
     context.obj = home
 
 
-for command in (audit, ca, demo, effects, frontend, init, migrate, scripts, serve, token, worker):
+for command in (
+    audit,
+    ca,
+    config,
+    demo,
+    effects,
+    frontend,
+    init,
+    migrate,
+    scripts,
+    serve,
+    token,
+    worker,
+):
     main.add_command(command)

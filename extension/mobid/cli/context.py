@@ -15,10 +15,10 @@ import structlog
 from click.exceptions import Exit
 from structlog.tracebacks import ExceptionDictTransformer
 
-from mobid.app import Product, is_ready
+from mobid.app import Product, is_ready, load_settings
 from mobid.auth.errors import AuthError
 from mobid.ca import CAError
-from mobid.config import ConfigError, is_home, load
+from mobid.config import ConfigError, is_home
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.errors import DomainError
 from mobid.processes.authority import AuthorityError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mobid.config import Settings
+    from mobid.config.load import Loaded
 
 USAGE: Final = 2
 """The exit code for what was asked for wrongly."""
@@ -67,18 +68,29 @@ def emit(output: str, data: object, text: str) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False) if output == "json" else text)
 
 
-def settings_of(context: click.Context) -> Settings:
-    """Return the settings of the home that the command works on; fail with every fault."""
+def home_of(context: click.Context) -> Path:
+    """Return the home that the command works on; fail if there is none."""
     home: Path = context.obj
     if not is_home(home):
         fail(
             f'"{home}" is no home of mobid. Make one with: mobid --home {home} init',
             exit_code=USAGE,
         )
+    return home
+
+
+def loaded_of(context: click.Context) -> Loaded:
+    """Return the settings of that home and where they come from; fail with every fault."""
+    home = home_of(context)
     try:
-        return load(home, os.environ)
+        return load_settings(home, os.environ)
     except ConfigError as error:
         fail(str(error), exit_code=USAGE)
+
+
+def settings_of(context: click.Context) -> Settings:
+    """Return the settings of that home; fail with every fault."""
+    return loaded_of(context).settings
 
 
 @contextmanager

@@ -16,7 +16,15 @@ from mobid.config.keys import KeyFolder, Keys, read_keys
 from mobid.config.load import load
 from mobid.config.private import read_secret_file
 from mobid.config.secret import Secret
-from mobid.config.settings import Limits, MailSecurity, MailSettings, Settings, Times
+from mobid.config.settings import (
+    Limits,
+    LogFormat,
+    LogLevel,
+    MailSecurity,
+    MailSettings,
+    Settings,
+    Times,
+)
 from mobid.config.sources import SETTINGS_FILE
 
 __all__ = [
@@ -24,6 +32,7 @@ __all__ = [
     "BrokenKey",
     "ConfigError",
     "Fault",
+    "Guard",
     "HomeUnusable",
     "InvalidSettings",
     "KeyExists",
@@ -32,6 +41,8 @@ __all__ = [
     "KeyMissing",
     "Keys",
     "Limits",
+    "LogFormat",
+    "LogLevel",
     "MailSecurity",
     "MailSettings",
     "Secret",

@@ -112,6 +112,43 @@ class Limits:
     ] = 30
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """How many users one SCIM client may delete before an operator is asked whether that was meant."""
+
+    deletions: Annotated[
+        int,
+        Accepts(number(0, 1_000_000), "a whole number from 0 to 1000000"),
+        "Deletions in the window that are let through in any case.",
+    ] = 20
+    percent: Annotated[
+        int,
+        Accepts(number(0, 100), "a whole number from 0 to 100"),
+        "The share of all users that may be deleted in the window, if it is more; 100: no guard.",
+    ] = 5
+    window: Annotated[Duration, "For how long deletions are counted together."] = timedelta(hours=1)
+
+
+class LogLevel(StrEnum):
+    """From where on something is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """What a line of the log looks like."""
+
+    JSON = "json"
+    """An object a line, for programs."""
+    CONSOLE = "console"
+    """In colour, for people."""
+    AUTO = "auto"
+    """Console on a terminal, JSON otherwise."""
+
+
 class MailSecurity(StrEnum):
     """How the connection to the mail server is protected."""
 
@@ -209,12 +246,23 @@ class Settings:
         Accepts(number(1, 20), "a whole number from 1 to 20"),
         "How many codes one Get can show, the first one included.",
     ] = 5
+    log_level: Annotated[
+        LogLevel,
+        Accepts(choice(LogLevel), "debug, info, warning or error"),
+        "From where on the server and the worker log.",
+    ] = LogLevel.INFO
+    log_format: Annotated[
+        LogFormat,
+        Accepts(choice(LogFormat), "auto, json or console"),
+        "A JSON object a line, or colours for people; auto has colours on a terminal.",
+    ] = LogFormat.AUTO
     trusted_proxies: Annotated[
         int,
         Accepts(number(0, 10), "a whole number from 0 to 10"),
         "How many reverse proxies of ours a request passes; each adds to X-Forwarded-For.",
     ] = 0
     limits: Limits = field(default_factory=Limits)
+    guard: Guard = field(default_factory=Guard)
     times: Times = field(default_factory=Times)
     mail: MailSettings | None = None
     """Without one there is no mail channel, and nobody is notified."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from mobid.ca.builtin import BuiltinCA, BuiltinSettings, load
-from mobid.ca.errors import InvalidSettings
+from mobid.ca.errors import InvalidSettings, RecordMissing
 from mobid.processes.authority import Rejected, Unavailable
 
 if TYPE_CHECKING:
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 def create(settings: Mapping[str, object], surroundings: Surroundings) -> CAOnALine:
     """Return the CA whose key lies in the key folder."""
     switches = settings.get("switches")
-    if surroundings.store is None or not isinstance(switches, str):
-        raise InvalidSettings(["this CA needs a record, and the setting switches"])
+    if not isinstance(switches, str):
+        raise InvalidSettings(["this CA needs the setting switches, a folder"])
+    if surroundings.store is None:
+        raise RecordMissing
     ca = CAOnALine(
         settings=BuiltinSettings(),
         issuer=load(surroundings.key_folder),

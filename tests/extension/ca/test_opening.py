@@ -15,8 +15,10 @@ from mobid.ca import (
     Holds,
     InvalidSettings,
     Publisher,
+    RecordMissing,
     Surroundings,
     connectors,
+    faults_of_settings,
     open_authority,
 )
 from mobid.ca.builtin import BuiltinCA, BuiltinSettings, initialise
@@ -80,8 +82,20 @@ class TestConnectors:
         (tmp_path / "empty").mkdir(mode=0o700)
         with pytest.raises(KeyMissing):
             open_authority("builtin", {}, replace(surroundings, key_folder=tmp_path / "empty"))
-        with pytest.raises(InvalidSettings, match="needs a record"):
+        with pytest.raises(RecordMissing, match="needs a record"):
             open_authority("builtin", {}, replace(surroundings, store=None))
+
+    def test_have_their_settings_checked_alone(
+        self, surroundings: Surroundings, tmp_path: Path
+    ) -> None:
+        """All faults of a table are told before there is a key or a record; other errors are none."""
+        bare = replace(surroundings, key_folder=tmp_path / "nowhere", store=None)
+        assert faults_of_settings("builtin", {"crl_hours": 24}, bare) == []
+        kinds, crl_hours = faults_of_settings("builtin", {"kinds": [], "crl_hours": 0}, bare)
+        assert kinds.startswith('"kinds" must be a list of some of')
+        assert crl_hours.startswith('"crl_hours" must be a number of hours')
+        (absent,) = faults_of_settings("buildin", {}, bare)
+        assert absent.startswith('There is no CA connector "buildin"; installed are: ')
 
 
 class TestSettings:

@@ -8,7 +8,7 @@ from mobid.ca.builtin.authority import BuiltinCA
 from mobid.ca.builtin.keys import initialise, load
 from mobid.ca.builtin.ocsp import request_of_get
 from mobid.ca.builtin.settings import BuiltinSettings
-from mobid.ca.errors import InvalidSettings
+from mobid.ca.errors import RecordMissing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,12 +21,14 @@ __all__ = ["BuiltinCA", "BuiltinSettings", "create", "initialise", "load", "requ
 def create(settings: Mapping[str, object], surroundings: Surroundings) -> BuiltinCA:
     """Return the CA whose key lies in the key folder; see `BuiltinSettings` for the settings.
 
-    Raise `InvalidSettings`, or `KeyMissing`, `UnsafeFile` or `BrokenKey` of `mobid.config`.
+    Raise `InvalidSettings`, `RecordMissing`, or `KeyMissing`, `UnsafeFile` or `BrokenKey` of
+    `mobid.config`.
     """
+    checked = BuiltinSettings.read(settings)
     if surroundings.store is None:
-        raise InvalidSettings(["the built-in CA needs a record (CAStore), and none was given"])
+        raise RecordMissing
     return BuiltinCA(
-        settings=BuiltinSettings.read(settings),
+        settings=checked,
         issuer=load(surroundings.key_folder),
         store=surroundings.store,
         clock=surroundings.clock,

@@ -15,11 +15,11 @@ import click
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from mobid.app import Product, create_app, initialise
+from mobid.app import Product, create_app, initialise, load_settings
 from mobid.auth.tokens import SCOPES
 from mobid.cli.context import fail, failures_told, log_to_stderr
 from mobid.cli.serve import only_server, serve_until_told
-from mobid.config import create_home, is_home, load
+from mobid.config import create_home, is_home
 from mobid.domain.actors import SYSTEM
 from mobid.storage.tables.access import Audience
 
@@ -80,7 +80,7 @@ def demo_settings(home: Path, port: int) -> Settings:
     """Return the settings of a demo in this home, which is made if it is not there."""
     if not is_home(home):
         create_home(home)
-    settings = load(home, os.environ)
+    settings = load_settings(home, os.environ).settings
     return replace(
         settings, demo=True, listen_host=HOST, listen_port=port, public_url=f"http://{HOST}:{port}"
     )
