@@ -63,6 +63,8 @@ class Attribute:
     sub_attributes: tuple["Attribute", ...] = ()
     multi_line: bool = False
     """Whether texts may hold tabs and line breaks. No part of the RFC's, and not told to clients."""
+    max_values: int = 50
+    """The most values of a multi-valued one. No part of the RFC's, and not told to clients."""
     _by_name: Mapping[str, "Attribute"] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -41,6 +41,11 @@ def matches(tree: Filter, resource: Resource) -> bool:
     return _holds(tree, lambda path: _values_at(resource, path))
 
 
+def value_matches(tree: Filter, value: object) -> bool:
+    """Tell whether one value of a multi-valued attribute meets what is in brackets."""
+    return _holds(tree, _inside(value))
+
+
 def _holds(tree: Filter, values_at: Callable[[Path], list[object]]) -> bool:
     match tree:
         case Comparison(path, operator, literal):

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import orjson
 
-from mobid_scim.attributes import COMMON_ATTRIBUTES, Attribute, Returned, Schema
+from mobid_scim.attributes import COMMON_ATTRIBUTES, Attribute, Mutability, Returned, Schema
 from mobid_scim.rows import KEY
 
 Values: TypeAlias = dict[str, object]
@@ -68,11 +68,13 @@ class ResourceType:
 
     def _check_by_row(self, name: str) -> None:
         known = self.schema.attribute(name)
-        key = known.sub(KEY) if known is not None and known.multi_valued else None
-        if key is None or not key.required or known is None or known.name != name:
+        subs = known.sub_attributes if known and known.multi_valued and known.name == name else ()
+        keyed = any(sub.name == KEY and sub.required for sub in subs)
+        fixed = all(sub.read_only or sub.mutability is Mutability.IMMUTABLE for sub in subs)
+        if not keyed or not fixed:
             raise ValueError(
                 f'{self.name} cannot keep "{name}" row by row: that needs a multi-valued core'
-                f' attribute with a required "{KEY}".'
+                f' attribute with a required "{KEY}", and nothing that clients change.'
             )
 
     def attribute(self, name: str) -> Attribute | None:

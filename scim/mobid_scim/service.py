@@ -8,16 +8,22 @@ from urllib.parse import urlsplit
 from mobid_scim.errors import Conflict, NotFound, NotYetImplemented, PreconditionFailed
 from mobid_scim.filter import check_operators
 from mobid_scim.listing import Page, Query
-from mobid_scim.patch import PatchOperation, apply, read_request
+from mobid_scim.patch import apply
+from mobid_scim.patch_request import read_request
+from mobid_scim.patch_rows import row_changes, rows_of
 from mobid_scim.path import quoted
 from mobid_scim.projection import Projection
+from mobid_scim.put import replaced
 from mobid_scim.repository import Change, Deletes, ResourceRepository, Writes
-from mobid_scim.resource import Operation, ResourceType, StoredResource, represent
+from mobid_scim.resource import Operation, Resource, ResourceType, StoredResource, represent
+from mobid_scim.rows import RowChanges
 from mobid_scim.validation import read_resource
 
 CallerT = TypeVar("CallerT")
 Precondition = Callable[[str], bool]
 """Tells whether a version is one that the client accepts (If-Match)."""
+_Plan = Callable[[StoredResource, Resource], Resource]
+"""Makes the resource after a change from what is stored, as a whole and without rows."""
 
 _ATTEMPTS: Final = 3
 _LONGEST_ID: Final = 256
@@ -29,6 +35,16 @@ class Endpoint(Generic[CallerT]):
 
     type: ResourceType
     repository: Callable[[CallerT], ResourceRepository]
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """What a PUT and a PATCH have in common, besides the resource that they make."""
+
+    operation: Operation
+    projection: Projection
+    precondition: Precondition | None
+    rows: Mapping[str, RowChanges]
 
 
 class Service(Generic[CallerT]):
@@ -74,6 +90,28 @@ class Service(Generic[CallerT]):
         repository = self._writable(caller, scope, Operation.CREATE)[1]
         return repository.create(read_resource(body, scope), projection=projection)
 
+    def replace(
+        self,
+        caller: CallerT,
+        scope: ResourceType,
+        resource_id: str,
+        body: object,
+        *,
+        projection: Projection,
+        precondition: Precondition | None,
+    ) -> StoredResource:
+        """Replace a resource (RFC 7644, 3.5.1), or raise NotFound: PUT creates none.
+
+        What changes nothing is not stored, and keeps the version.
+        """
+        wanted = read_resource(body, scope)
+
+        def plan(stored: StoredResource, before: Resource) -> Resource:
+            return replaced(before, wanted, computed=stored.computed)
+
+        writing = _Writing(Operation.REPLACE, projection, precondition, rows_of(wanted))
+        return self._change(caller, scope, resource_id, plan, writing)
+
     def patch(
         self,
         caller: CallerT,
@@ -86,25 +124,16 @@ class Service(Generic[CallerT]):
     ) -> StoredResource:
         """Change a resource (RFC 7644, 3.5.2), whole or not at all.
 
-        What changes nothing is not stored, and keeps the version. Without a precondition, a
-        change that meets another one is computed again, from what the other one left.
+        What changes nothing is not stored, and keeps the version.
         """
         operations = read_request(body, scope)
-        checked_id = _checked_id(resource_id, scope)
-        for _ in range(_ATTEMPTS):
-            try:
-                return self._patch_once(
-                    caller,
-                    scope,
-                    checked_id,
-                    operations,
-                    projection=projection,
-                    precondition=precondition,
-                )
-            except PreconditionFailed:
-                if precondition is not None:
-                    raise
-        raise Conflict(f"{scope.name} {quoted(resource_id)} keeps changing; send it again.")
+
+        def plan(_: StoredResource, before: Resource) -> Resource:
+            return apply(before, operations)
+
+        rows = row_changes(operations, scope)
+        writing = _Writing(Operation.PATCH, projection, precondition, rows)
+        return self._change(caller, scope, resource_id, plan, writing)
 
     def delete(
         self,
@@ -124,25 +153,45 @@ class Service(Generic[CallerT]):
             expected = _expect(stored, precondition)
         repository.delete(checked_id, expected_version=expected)
 
-    def _patch_once(
+    def _change(
         self,
         caller: CallerT,
         scope: ResourceType,
         resource_id: str,
-        operations: Sequence[PatchOperation],
-        *,
-        projection: Projection,
-        precondition: Precondition | None,
+        plan: _Plan,
+        writing: _Writing,
     ) -> StoredResource:
-        repository, writer = self._writable(caller, scope, Operation.PATCH)
-        stored = repository.get(resource_id, projection=Projection(scope))
-        _expect(stored, precondition)
-        before = represent(stored, scope, self.base_url)
-        after = apply(before, operations)
-        if after == before:
-            return repository.get(resource_id, projection=projection)
-        change = Change(id=resource_id, before=before, after=after)
-        return writer.replace(change, expected_version=stored.version, projection=projection)
+        """Carry out a PUT or PATCH.
+
+        Without a precondition, a change that meets another one is computed again, from what the
+        other one left.
+        """
+        repository, writer = self._writable(caller, scope, writing.operation)
+        checked_id = _checked_id(resource_id, scope)
+        for _ in range(_ATTEMPTS):
+            stored = repository.get(checked_id, projection=Projection.without_rows(scope))
+            _expect(stored, writing.precondition)
+            before = self._without_rows(stored, scope)
+            after = plan(stored, before)
+            change = Change(id=checked_id, before=before, after=after, rows=writing.rows)
+            if change.rows_only and not change.rows:
+                return repository.get(checked_id, projection=writing.projection)
+            free = change.rows_only and writing.precondition is None
+            try:
+                return writer.replace(
+                    change,
+                    expected_version=None if free else stored.version,
+                    projection=writing.projection,
+                )
+            except PreconditionFailed:
+                if writing.precondition is not None:
+                    raise
+        raise Conflict(f"{scope.name} {quoted(resource_id)} keeps changing; send it again.")
+
+    def _without_rows(self, stored: StoredResource, scope: ResourceType) -> Resource:
+        whole = represent(stored, scope, self.base_url)
+        kept = {name: value for name, value in whole.values.items() if name not in scope.by_row}
+        return Resource(scope, kept)
 
     def _repository(
         self, caller: CallerT, scope: ResourceType, operation: Operation

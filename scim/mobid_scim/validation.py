@@ -10,7 +10,6 @@ from mobid_scim.path import quoted, unknown
 from mobid_scim.resource import Resource, ResourceType, Values
 from mobid_scim.simple_values import fits, with_article
 
-MAX_VALUES: Final = 50
 MAX_CHARACTERS: Final = 2_000
 MAX_BASE64_CHARACTERS: Final = 65_536
 
@@ -65,17 +64,18 @@ def read_value(value: object, attribute: Attribute, place: str) -> object:
         return _read_single(value, attribute, place)
     if not isinstance(value, list):
         raise InvalidValue(f"{place} is multi-valued; send its values as an array.")
-    check_count(value, place)
+    check_count(value, attribute, place)
     values = [_read_single(item, attribute, place) for item in value]
     kept = [each for each in values if each is not None]
-    _check_one_primary(kept, place)
+    check_one_primary(kept, place)
     return kept or None
 
 
-def check_count(values: list[object], place: str) -> None:
+def check_count(values: list[object], attribute: Attribute, place: str) -> None:
     """Refuse more values than we keep, before anything is done with each."""
-    if len(values) > MAX_VALUES:
-        raise InvalidValue(f"{place} has {len(values)} values; at most {MAX_VALUES} are kept.")
+    most = attribute.max_values
+    if len(values) > most:
+        raise InvalidValue(f"{place} has {len(values)} values; at most {most} are kept.")
 
 
 def check_required(resource: Resource) -> None:
@@ -201,11 +201,16 @@ def _check_text(text: str, attribute: Attribute, place: str) -> None:
         raise InvalidValue(f"{place} is one line; it holds U+{ord(found.group()):04X}.")
 
 
-def _check_one_primary(values: list[object], place: str) -> None:
+def check_one_primary(values: list[object], place: str) -> None:
     """Refuse a second primary value (RFC 7643, 2.4)."""
-    primary = [each for each in values if isinstance(each, dict) and each.get("primary") is True]
-    if len(primary) > 1:
-        raise InvalidValue(f"{place} has {len(primary)} primary values; at most one may be.")
+    count = sum(is_primary(each) for each in values)
+    if count > 1:
+        raise InvalidValue(f"{place} has {count} primary values; at most one may be.")
+
+
+def is_primary(value: object) -> bool:
+    """Tell whether it is the preferred one of several values."""
+    return isinstance(value, dict) and value.get("primary") is True
 
 
 def _shown(value: object) -> str:

@@ -15,7 +15,8 @@ from mobid_scim.errors import (
     NoTarget,
     SCIMError,
 )
-from mobid_scim.patch import PATCH_OP, apply, read_request
+from mobid_scim.patch import apply
+from mobid_scim.patch_request import PATCH_OP, read_request
 from mobid_scim.resource import Resource, ResourceType
 
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -231,7 +232,7 @@ class TestWhatIsRefused:
         ("body", "error", "text"),
         [
             ([], InvalidSyntax, "send a PatchOp message"),
-            ({"Operations": []}, InvalidSyntax, '"schemas" of a PATCH is exactly'),
+            ({"Operations": []}, InvalidSyntax, '"schemas" of a PatchOp message is exactly'),
             ({"schemas": [CORE], "Operations": []}, InvalidSyntax, "is exactly"),
             ({"schemas": [PATCH_OP]}, InvalidSyntax, "array with at least one operation"),
             (message(), InvalidSyntax, "array with at least one operation"),
@@ -255,20 +256,11 @@ class TestWhatIsRefused:
             (message({"op": "remove", "path": "a b"}), InvalidPath, "is no attribute path"),
             (message({"op": "remove", "path": ""}), InvalidPath, "is no attribute path"),
             (
-                message({"op": "remove", "path": 'emails[type eq "work"]'}),
-                InvalidPath,
-                "is a value path, which is not available here; available are attribute",
-            ),
-            (
                 message({"op": "remove", "path": "emails.value"}),
                 InvalidPath,
-                "may stand for several values; replace emails as a whole",
+                r"may stand for several values; choose some, as in emails\[…\]\.value",
             ),
-            (
-                message({"op": "remove", "path": ENTERPRISE}),
-                InvalidPath,
-                "is an extension, not an attribute",
-            ),
+            (message({"op": "remove", "path": f"{ENTERPRISE}:"}), InvalidPath, "is no attribute"),
             (message({"op": "add", "value": {"foo": 1}}), InvalidSyntax, 'no attribute "foo"'),
             (
                 message({"op": "add", "value": {ENTERPRISE: {"foo": 1}}}),

@@ -11,7 +11,8 @@ from mobid_scim.errors import InvalidFilter, InvalidValue, NotYetImplemented
 from mobid_scim.errors import Mutability as Refused
 from mobid_scim.filter import Operator, parse
 from mobid_scim.listing import Page, Query
-from mobid_scim.patch import PATCH_OP, apply, read_request
+from mobid_scim.patch import apply
+from mobid_scim.patch_request import PATCH_OP, read_request
 from mobid_scim.projection import Projection
 from mobid_scim.resource import (
     Extension,

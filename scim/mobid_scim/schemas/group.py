@@ -21,6 +21,7 @@ GROUP: Final = Schema(
             "The members of the group: users, and groups.",
             type=Type.COMPLEX,
             multi_valued=True,
+            max_values=10_000,
             sub_attributes=(
                 _immutable(
                     Attribute("value", "The id of the member.", required=True, case_exact=True)
