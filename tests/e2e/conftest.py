@@ -418,6 +418,7 @@ class World:
         do: Mapping[str, Callable[[str], None]] = {
             "certificate": self.product.certificate_work,
             "instance": self.product.instance_work,
+            "mail": self.product.mail_work,
         }
         for one in self.product.effects.overview():
             with suppress(AuthorityError, NotYet):

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from mobid import qr
 from mobid.auth.assertions import Assertions
 from mobid.auth.frontends import FrontEndRegistry
 from mobid.auth.tokens import BearerTokens
@@ -22,6 +23,7 @@ from mobid.processes.enrolment import PhoneSide
 from mobid.processes.get import Parts
 from mobid.processes.instance_work import InstanceWork
 from mobid.processes.limits import Attempts
+from mobid.processes.mail_work import MailWork
 from mobid.processes.option_scripts import OptionScriptLife
 from mobid.processes.ports import StoredScript
 from mobid.processes.reconciliation import Reconciliation
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from mobid.audit import Report
     from mobid.config import Settings
     from mobid.processes.authority import Authority
+    from mobid.processes.mailing import Mailer
     from mobid.processes.ports import Clock
     from mobid.storage.audit_log import Sealing
 
@@ -60,7 +63,9 @@ SHIPPED: Final = StoredScript(
 class Product:
     """Every part of one deployment, as one process has it. Close it when the process ends."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, mailer: Mailer | None = None
+    ) -> None:
         self.settings: Final = settings
         folder = key_folder(settings.home)
         self.keys: Final = read_keys(folder)
@@ -75,6 +80,7 @@ class Product:
             handlers={
                 "certificate": self._work_on_certificate,
                 "instance": self._work_on_instance,
+                "mail": self._work_on_mail,
             },
             timing=Timing(
                 stale=settings.times.attempt_lost, clock_drift=settings.times.clock_drift
@@ -104,6 +110,15 @@ class Product:
             longest_call=settings.times.attempt_lost,
         )
         self.instance_work: Final = InstanceWork(self.units, self.settlement)
+        codes = Codes(self.keys.enrolment.reveal())
+        self.mail_work: Final = MailWork(
+            self.units,
+            mailer,  # from `settings.mail`, unless one is given
+            codes,
+            qr.png,
+            settings.public_url,
+            notification=settings.times.notification,
+        )
         self.reconciliation: Final = Reconciliation(
             self.units, self.authorities, self.certificate_work.ask
         )
@@ -121,7 +136,7 @@ class Product:
             Parts(
                 times=settings.times,
                 max_codes=settings.max_codes,
-                codes=Codes(self.keys.enrolment.reveal()),
+                codes=codes,
                 decision=OptionDecision(self.units, self.sandbox, SHIPPED, settings.authority),
                 ca=settings.authority,
                 public_url=settings.public_url,
@@ -134,6 +149,9 @@ class Product:
 
     def _work_on_instance(self, instance_id: str) -> None:
         self.instance_work(instance_id)
+
+    def _work_on_mail(self, mail_id: str) -> None:
+        self.mail_work(mail_id)
 
     def start_worker(self) -> None:
         """Do what is left over, and what time brings, in this process."""

@@ -46,6 +46,7 @@ class StepName(StrEnum):
     HAS_ACTIVE = "has_active"
     CONFIRM = "confirm"
     QR = "qr"
+    MAIL = "mail"
     APPROVE = "approve"
     CREATING = "creating"
     CONFIRM_LOCK = "confirm_lock"

@@ -45,12 +45,18 @@ class Mail:
     number: int = 1
     """Which message of this event: a QR code that is mailed again has the next number."""
     created_at: datetime
-    give_up_at: datetime
-    """After this moment it would come too late, and is not sent any more."""
+    give_up_at: datetime | None = None
+    """After this moment it would come too late, and is not sent any more; none: when its event has
+    no moment of its own, and the time for notifications decides."""
     sent_at: datetime | None = None
     dropped: str | None = None
     """Why it was never sent, once that is certain."""
     work: Work = field(default_factory=Work)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it was sent, or never will be."""
+        return self.sent_at is not None or self.dropped is not None
 
     def sent(self, *, at: datetime) -> Mail:
         """The mail server has taken it."""
@@ -59,3 +65,9 @@ class Mail:
     def drop(self, reason: str) -> Mail:
         """It is never sent: what it says holds no more, or nobody takes it."""
         return replace(self, dropped=reason, work=self.work.done())
+
+
+def masked(address: str) -> str:
+    """Return an e-mail address as its owner recognises it, and nobody else can write to it."""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}•••@{domain}"

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from mobid.processes.authority import OutcomeUnknown, Unavailable
+from mobid.processes.mailing import MailUnavailable
 from mobid.storage.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -176,8 +177,8 @@ class _Here(threading.local):
 
 def is_expected(error: Exception) -> bool:
     """Return whether this error happens to a healthy system, so that it never makes a row dead."""
-    known = isinstance(error, Unavailable | OutcomeUnknown | DatabaseUnavailable)
-    return known or says_when(error)
+    known = (Unavailable, OutcomeUnknown, MailUnavailable, DatabaseUnavailable)
+    return isinstance(error, known) or says_when(error)
 
 
 def says_when(error: Exception | None) -> TypeGuard[RetryAfter]:

@@ -43,6 +43,11 @@ class Codes:
         return hmac.digest(self._key, message.encode(), "sha256")
 
 
+def link_of(public_url: str, token: str) -> str:
+    """Return what a QR code says: an address of ours, with the token in its fragment only."""
+    return f"{public_url}/e#1.{token}"
+
+
 def code_hash(code: str) -> bytes | None:
     """Return the hash by which a token or a typed code is found, or none if it is neither.
 

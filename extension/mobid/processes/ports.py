@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from mobid.domain.certificates import Certificate
     from mobid.domain.enrolments import Claim, Enrolment
     from mobid.domain.instances import Instance
+    from mobid.domain.mails import Mail, MailEvent
     from mobid.domain.mobile_ids import MobileID
     from mobid.domain.options import Options
     from mobid.domain.users import User
     from mobid.processes.authority import Authority, Capabilities
 
-Entity: TypeAlias = "MobileID | Certificate | Instance | Enrolment"
+Entity: TypeAlias = "MobileID | Certificate | Instance | Enrolment | Mail"
 
 
 class Users(Protocol):
@@ -107,6 +108,16 @@ class Enrolments(Protocol):
 
     def bind(self, enrolment: Enrolment, claim: Claim) -> bool:
         """Bind an unclaimed, open, unexpired code to a phone in one conditional UPDATE; say who won."""
+
+
+class Mails(Protocol):
+    """The messages to people. A new one is nothing if there is one of its event, subject and number."""
+
+    def get(self, mail_id: str) -> Mail:
+        """Return one; raise `NotFound`."""
+
+    def find(self, event: MailEvent, subject_id: str, number: int) -> Mail | None:
+        """Return the message of an event, or none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +211,10 @@ class UnitOfWork(Protocol):
     @property
     def enrolments(self) -> Enrolments:
         """The codes and phones."""
+
+    @property
+    def mails(self) -> Mails:
+        """The messages."""
 
     @property
     def scripts(self) -> ScriptVersions:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from mobid.domain.certificates import Wanted
-from mobid.storage.tables import certificates, instances
+from mobid.storage.tables import certificates, instances, mails
 from mobid.storage.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 CERTIFICATE: Final = "certificate"
 INSTANCE: Final = "instance"
-_TABLES: Final = {CERTIFICATE: certificates, INSTANCE: instances}
+MAIL: Final = "mail"
+_TABLES: Final = {CERTIFICATE: certificates, INSTANCE: instances, MAIL: mails}
 KINDS: Final = tuple(_TABLES)
 """The kinds of rows that want work, in the order in which their effects build on each other."""
 

@@ -10,6 +10,7 @@ from mobid.crashpoints import crashpoint
 from mobid.domain.certificates import Certificate
 from mobid.domain.enrolments import Enrolment
 from mobid.domain.instances import Instance
+from mobid.domain.mails import Mail
 from mobid.domain.mobile_ids import MobileID
 from mobid.storage.audit_log import append
 from mobid.storage.authorities import SQLAuthorityRecords
@@ -18,6 +19,7 @@ from mobid.storage.counters import SQLCounters
 from mobid.storage.engine import Transactions
 from mobid.storage.enrolments import SQLEnrolments
 from mobid.storage.instances import SQLInstances
+from mobid.storage.mails import SQLMails
 from mobid.storage.mobile_ids import SQLMobileIDs
 from mobid.storage.scripts import SQLScriptVersions
 from mobid.storage.transaction import Transaction, clock_of
@@ -42,8 +44,8 @@ if TYPE_CHECKING:
 class SQLUnits:
     """Implements the port `Units` on one engine.
 
-    `nudge` is called in the transaction, just before its commit, with the kind (`certificate` or
-    `instance`), id and attempt of every row that wants work at a new attempt; it may not raise
+    `nudge` is called in the transaction, just before its commit, with the kind (`certificate`,
+    `instance` or `mail`), id and attempt of every row that wants work at a new attempt; it may not raise
     without the transaction being lost. `committed` is called once with all of them when the
     transaction is committed and the connection and the write lock are given back.
     """
@@ -96,6 +98,7 @@ class SQLUnit:
         self.certificates: Final = SQLCertificates(transaction, self._nudges)
         self.instances: Final = SQLInstances(transaction, self._nudges)
         self.enrolments: Final = SQLEnrolments(transaction)
+        self.mails: Final = SQLMails(transaction, self._nudges)
         self.scripts: Final = SQLScriptVersions(transaction)
         self.authorities: Final = SQLAuthorityRecords(transaction)
         self.used: Final = SQLUsed(transaction)
@@ -123,6 +126,8 @@ class SQLUnit:
                     self.instances.add(entity)
                 case Enrolment():
                     self.enrolments.add(entity)
+                case Mail():
+                    self.mails.add(entity)
 
     def save(self, *entities: Entity) -> None:
         """Write changed rows; raise `StaleStep`, `VersionConflict` or `NotFound`."""
@@ -136,6 +141,8 @@ class SQLUnit:
                     self.instances.save(entity)
                 case Enrolment():
                     self.enrolments.save(entity)
+                case Mail():
+                    self.mails.save(entity)
 
     def audit(
         self,

@@ -107,7 +107,7 @@ class TestEffects:
     def test_only_a_dead_letter_is_put_back(self, mobid: Mobid) -> None:
         """An id that is not there is told, and so is a kind."""
         assert "no dead letter" in mobid("effects", "requeue", "certificate", "c-1").output
-        assert "is no kind of work" in mobid("effects", "requeue", "mail", "m-1").output
+        assert "is no kind of work" in mobid("effects", "requeue", "letter", "l-1").output
 
 
 class TestAudit:

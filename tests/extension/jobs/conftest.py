@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.certificates import Certificate
 from mobid.domain.instances import Instance, InstanceState, Process, StepName
+from mobid.domain.mails import Mail, MailEvent
 from mobid.domain.mobile_ids import ProfileState
 from mobid.domain.options import Kind
 from mobid.domain.users import UserState
@@ -197,9 +198,22 @@ def _instance(row_id: str, work: Work) -> Instance:
     )
 
 
-_ROWS: dict[str, Callable[[str, Work], Certificate | Instance]] = {
+def _mail(row_id: str, work: Work) -> Mail:
+    return Mail(
+        id=row_id,
+        event=MailEvent.GET_SUCCEEDED,
+        user_id="u-1",
+        to="anne@example.org",
+        subject_id=row_id,
+        created_at=NOON,
+        work=work,
+    )
+
+
+_ROWS: dict[str, Callable[[str, Work], Certificate | Instance | Mail]] = {
     "certificate": _certificate,
     "instance": _instance,
+    "mail": _mail,
 }
 _USER = {
     "id": "u-1",
@@ -267,5 +281,5 @@ def place(prepared: Place) -> Iterator[Place]:
     """That database without any work in it."""
     yield prepared
     prepared.stop()
-    for table in ("certificates", "instances", "calls", "outcomes", *prepared.job_tables):
+    for table in ("certificates", "instances", "mails", "calls", "outcomes", *prepared.job_tables):
         prepared.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608 - constants

@@ -56,10 +56,10 @@ class TestANudge:
     def test_of_an_unknown_kind_is_refused(self, place: Place) -> None:
         """A misspelt kind would otherwise be work that nobody does."""
         with (
-            pytest.raises(UnknownKind, match='"mail" is no kind of work; it is one of certificate'),
+            pytest.raises(UnknownKind, match='"letter" is no kind of work; it is one of certificate'),
             place.transactions.writing() as connection,
         ):
-            place.effects().nudge(connection, "mail", "x", 1)
+            place.effects().nudge(connection, "letter", "x", 1)
 
     def test_needs_a_handler_for_every_kind(self, place: Place) -> None:
         """Effects that could not do some of the work are not made."""
@@ -144,7 +144,7 @@ class TestTheCommittingThread:
     def test_hears_of_no_fault_of_ours_either(self, place: Place) -> None:
         """What is committed is committed: even nonsense raises nothing, and is in the log."""
         with capture_logs() as logs:
-            place.effects().committed([("mail", "x", 1)])
+            place.effects().committed([("letter", "x", 1)])
         assert [one["event"] for one in logs] == ["effects_not_tried_at_once"]
 
     def test_tries_nothing_after_the_end(self, place: Place) -> None:

@@ -197,8 +197,8 @@ class TestADeadLetter:
         for name in ("c-1", "c-2"):
             with pytest.raises(NoDeadLetter, match=f'no dead letter "{name}" of kind certificate'):
                 effects.requeue("certificate", name)
-        with pytest.raises(UnknownKind, match='"mail" is no kind of work'):
-            effects.requeue("mail", "c-1")
+        with pytest.raises(UnknownKind, match='"letter" is no kind of work'):
+            effects.requeue("letter", "c-1")
         assert place.jobs() == {}
 
 

@@ -54,6 +54,8 @@ from mobid.processes.enrolment import Claimed, PhoneSide, Result
 from mobid.processes.get import Parts
 from mobid.processes.instance_work import InstanceWork
 from mobid.processes.limits import Attempts
+from mobid.processes.mail_work import MailWork
+from mobid.processes.mailing import MailRefused, MailUnavailable
 from mobid.processes.orders import order_of as order_for
 from mobid.processes.orders import serial_of
 from mobid.processes.ports import StoredScript
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
     from mobid.domain.users import User
     from mobid.processes.authority import Capabilities, Order
     from mobid.processes.enrolment import ResultPending
+    from mobid.processes.mailing import Letter
     from mobid.processes.ports import Evaluation
     from mobid.processes.views import InstanceView
     from mobid.storage.unit_of_work import SQLUnit
@@ -198,6 +201,41 @@ class HoldingLine(LineToCA):
             self.ca.release(certificate, at)
 
 
+class Post:
+    """A mail server in memory, which refuses, falls silent, or dies when a test asks for it."""
+
+    def __init__(self) -> None:
+        self.letters: list[Letter] = []
+        """What it has taken, in order."""
+        self.refuses = ""
+        """Why it takes no letter, if it takes none."""
+        self.silent = False
+        self.loses_answers = False
+        """Whether it takes letters and nobody hears of it, as when we die meanwhile."""
+        self.meanwhile: Callable[[], None] = lambda: None
+        """What happens once, while it takes a letter."""
+
+    def send(self, letter: Letter) -> None:
+        """Take a letter."""
+        happens, self.meanwhile = self.meanwhile, lambda: None
+        happens()
+        if self.silent:
+            raise MailUnavailable("The mail server does not answer.")
+        if self.refuses:
+            raise MailRefused(self.refuses)
+        self.letters.append(letter)
+        if self.loses_answers:
+            raise MailUnavailable("The answer of the mail server was lost.")
+
+    def told(self) -> list[str]:
+        """Return the events that were told, in their order."""
+        return [letter.event.value for letter in self.letters]
+
+    def last(self, event: str) -> Letter:
+        """Return the last letter of an event."""
+        return [letter for letter in self.letters if letter.event == event][-1]
+
+
 class WatchedSandbox:
     """The real sandbox, during whose runs something happens that a test asks for."""
 
@@ -226,7 +264,7 @@ class Effects:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
         self.handlers: dict[str, Callable[[str], None]] = {}
-        self.errors: list[AuthorityError | NotYet] = []
+        self.errors: list[AuthorityError | MailUnavailable | NotYet] = []
         """What work has ended with so far that was not done."""
         self.resting = False
         """Whether commits are followed by nothing, as after a crash."""
@@ -251,7 +289,7 @@ class Effects:
         """Do the work of one row; what a healthy system meets is kept, everything else is raised."""
         try:
             self.handlers[kind](row_id)
-        except (AuthorityError, NotYet) as error:
+        except (AuthorityError, MailUnavailable, NotYet) as error:
             self.errors.append(error)
 
     def wanting(self) -> list[tuple[str, str]]:
@@ -285,9 +323,14 @@ class Place:
         self.units = SQLUnits(engine, clock=clock, committed=self.effects.committed)
         self.settlement = Settlement(phone_confirm=self.times.phone_confirm)
         self.work = CertificateWork(self.units, {CA: ca}, self.settlement)
+        self.post = Post()
+        self.mail_work = MailWork(
+            self.units, self.post, Codes(bytes(32)), str.encode, "https://id.example.org"
+        )
         self.effects.handlers = {
             "certificate": self.work,
             "instance": InstanceWork(self.units, self.settlement),
+            "mail": self.mail_work,
         }
         self.reconciliation = Reconciliation(self.units, {CA: ca}, self.work.ask)
         self.time_outs = TimeOuts(self.units)

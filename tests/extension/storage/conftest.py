@@ -13,9 +13,11 @@ from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.certificates import Certificate
 from mobid.domain.enrolments import Claim, DeviceKey, Enrolment
 from mobid.domain.instances import Instance, InstanceState, Process, StepName
+from mobid.domain.mails import Mail, MailEvent
 from mobid.domain.mobile_ids import Device, MobileID, ProfileState
 from mobid.domain.options import Kind, Options
 from mobid.domain.users import UserState
+from mobid.domain.work import Work
 from mobid.storage import Transactions
 from mobid.storage.users import UserRow, insert_user
 
@@ -126,6 +128,20 @@ class Make:
             "code_expires_at": self.clock() + timedelta(minutes=10),
         }
         return Enrolment(**(given | fields))
+
+    def mail(self, user_id: str, **fields: Any) -> Mail:
+        """Make a mail that is to be sent."""
+        name = self.name("mail")
+        given: dict[str, Any] = {
+            "id": name,
+            "event": MailEvent.GET_FAILED,
+            "user_id": user_id,
+            "to": "anne@example.org",
+            "subject_id": "instance of " + name,
+            "created_at": self.clock(),
+            "work": Work().want(self.clock()),
+        }
+        return Mail(**(given | fields))
 
     def claim(self, thumbprint: str = "thumbprint") -> Claim:
         """Make the claim of a phone."""

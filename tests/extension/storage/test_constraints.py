@@ -259,7 +259,7 @@ class TestStates:
         self, units: SQLUnits, transactions: Transactions, make: Make, enrolment: Enrolment
     ) -> None:
         """A row in every table that has states."""
-        write(units, make.certificate(enrolment.mobile_id))
+        write(units, make.certificate(enrolment.mobile_id), make.mail(enrolment.user_id))
         APITokens(transactions).add(
             APIToken(
                 id="t-1",
@@ -312,6 +312,7 @@ class TestStates:
             ("instances", "state = 'failed'", "only_what_ended_has_an_end"),
             ("instances", "work_claimed = 1", "work_claim_was_nudged"),
             ("certificates", "work_claimed = 1", "work_claim_was_nudged"),
+            ("mails", "sent_at = 1, dropped = 'refused'", "sent_or_dropped"),
             ("certificates", "wanted = 'revoked'", "revocation_has_its_time"),
             ("enrolments", "claimed_at = 1", "claim_is_whole_or_none"),
             ("enrolments", "claim_thumbprint = 'x'", "claim_is_whole_or_none"),

@@ -12,6 +12,7 @@ import pytest
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.certificates import CAState, RevocationReason, Wanted
 from mobid.domain.instances import InstanceState, Process, ScriptVersion, StepName
+from mobid.domain.mails import MailEvent
 from mobid.domain.mobile_ids import Device, Hold, LockReason, ProfileState
 from mobid.domain.options import Kind, Notify, Options, QRLocation, Recovery, Validity
 from mobid.domain.users import UserState
@@ -87,6 +88,7 @@ class TestUsers:
                 unit.mobile_ids.get,
                 unit.certificates.get,
                 unit.instances.get,
+                unit.mails.get,
             ):
                 with pytest.raises(NotFound, match="There is no"):
                     look(unknown)
@@ -384,6 +386,45 @@ class TestEnrolments:
         """A save is never an insert."""
         with units() as unit, pytest.raises(NotFound, match='There is no enrolment "lost" here'):
             unit.save(replace(enrolment, id="lost"))
+
+
+class TestMails:
+    """Messages to people."""
+
+    def test_every_field_comes_back(self, units: SQLUnits, make: Make, user_id: str) -> None:
+        """A new one, and one that was dropped."""
+        new = make.mail(user_id, event=MailEvent.QR_CODE, number=3, give_up_at=MOMENT)
+        for mail in (new, new.drop("the code is no longer valid")):
+            with units() as unit:
+                (unit.add if mail is new else unit.save)(mail)
+                unit.commit()
+            with units.reading() as unit:
+                assert unit.mails.get(mail.id) == mail
+                assert unit.mails.find(mail.event, mail.subject_id, 3) == mail
+                assert unit.mails.find(mail.event, mail.subject_id, 2) is None
+                assert unit.mails.find(MailEvent.INVITATION, mail.subject_id, 3) is None
+
+    def test_an_event_is_told_once(self, units: SQLUnits, make: Make, user_id: str) -> None:
+        """Whoever writes it second writes nothing, and the first one stays as it is."""
+        first = make.mail(user_id, subject_id="run")
+        again = make.mail(user_id, subject_id="run", to="other@example.org")
+        following = make.mail(user_id, subject_id="run", number=2)
+        for mail in (first, again, following):
+            with units() as unit:
+                unit.add(mail)
+                unit.commit()
+        with units.reading() as unit:
+            assert unit.mails.find(first.event, "run", 1) == first
+            assert unit.mails.find(first.event, "run", 2) == following
+            with pytest.raises(NotFound, match=f'There is no mail "{again.id}" here'):
+                unit.mails.get(again.id)
+
+    def test_one_that_is_not_there_cannot_be_saved(
+        self, units: SQLUnits, make: Make, user_id: str
+    ) -> None:
+        """A save is never an insert."""
+        with units() as unit, pytest.raises(NotFound, match='There is no mail "lost" here'):
+            unit.save(make.mail(user_id, id="lost"))
 
 
 class TestAuthorityRecords:

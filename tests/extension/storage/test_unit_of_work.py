@@ -385,6 +385,20 @@ class TestNudges:
             unit.commit()
         assert recorder.committed[1:] == [[("certificate", ordered.id, 2)]]
 
+    def test_come_for_a_mail_that_tells_something_new(
+        self, units: SQLUnits, make: Make, user_id: str, recorder: Recorder
+    ) -> None:
+        """The second of an event is no row, so there is no work; one that was sent wants none."""
+        mail = make.mail(user_id, subject_id="run")
+        with units() as unit:
+            unit.add(mail, make.mail(user_id, subject_id="run"))
+            unit.commit()
+        assert recorder.committed == [[("mail", mail.id, 1)]]
+        with units() as unit:
+            unit.save(unit.mails.get(mail.id).sent(at=unit.now))
+            unit.commit()
+        assert recorder.nudged == [("mail", mail.id, 1)]
+
     def test_come_once_for_the_newest_attempt(
         self, units: SQLUnits, make: Make, mobile_id: MobileID, recorder: Recorder
     ) -> None:

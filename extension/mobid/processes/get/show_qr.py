@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from mobid.domain.instances import StepName
+from mobid.processes.codes import link_of
 from mobid.processes.get.moves import cancel, new_code, to_qr
 from mobid.processes.steps import (
     CANCEL,
@@ -20,7 +21,6 @@ from mobid.processes.views import Message, StepView
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mobid.domain.enrolments import Enrolment
     from mobid.processes.get.parts import Parts
     from mobid.processes.steps import Action, Answer, Run
 
@@ -35,6 +35,7 @@ class ShowQR:
     def view(self, run: Run) -> StepView:
         """Show the code in three forms: picture, link on this phone, and typed code."""
         enrolment = run.enrolment
+        codes, code = self.parts.codes, (enrolment.id, enrolment.code_number)
         lapsed = enrolment.closed or run.now >= enrolment.code_expires_at
         claim = None if enrolment.closed else enrolment.claim
         device = claim.device.name if claim else None
@@ -42,20 +43,14 @@ class ShowQR:
             title=Message("Scan the code with your phone"),
             text=self._status(device, lapsed=lapsed),
             data={
-                "link": None if lapsed else self.link(enrolment),
-                "typed_code": None
-                if lapsed
-                else self.parts.codes.typed(enrolment.id, enrolment.code_number),
+                "link": None if lapsed else link_of(self.parts.public_url, codes.token(*code)),
+                "typed_code": None if lapsed else codes.typed(*code),
                 "server": self.parts.public_url,
                 "code_expires_at": enrolment.code_expires_at,
                 "codes_left": self.parts.max_codes - enrolment.code_number,
                 "device": device,
             },
         )
-
-    def link(self, enrolment: Enrolment) -> str:
-        """Return what the QR code says: an address of ours, with the token in its fragment only."""
-        return f"{self.parts.public_url}/e#1.{self.parts.codes.token(enrolment.id, enrolment.code_number)}"
 
     def actions(self, run: Run) -> Mapping[str, Action]:  # noqa: ARG002  # the same at every run
         """Next is for impatient people: it says what is still waited for."""

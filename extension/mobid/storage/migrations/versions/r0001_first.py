@@ -26,6 +26,7 @@ def upgrade() -> None:
     _people()
     _profiles()
     _processes()
+    _mails()
     _scripts()
     _access()
     _audit()
@@ -350,6 +351,38 @@ def _processes() -> None:
         sa.PrimaryKeyConstraint("digest", name="pk_used_once"),
     )
     op.create_index("ix_used_once_until", "used_once", ["until"])
+
+
+def _mails() -> None:
+    # Messages to people.
+    op.create_table(
+        "mails",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("event", KEY, nullable=False),
+        sa.Column("user_id", KEY, nullable=False),
+        sa.Column("to", sa.Text(), nullable=False),
+        sa.Column("subject_id", KEY, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("give_up_at", sa.BigInteger()),
+        sa.Column("sent_at", sa.BigInteger()),
+        sa.Column("dropped", sa.Text()),
+        *_work("mails"),
+        _one_of(
+            "mails",
+            "event",
+            "qr_code invitation get_succeeded get_failed not_mine locked_by_other address_changed",
+        ),
+        sa.CheckConstraint(
+            "sent_at IS NULL OR dropped IS NULL", name=op.f("ck_mails_sent_or_dropped")
+        ),
+        _refers("mails", "user_id", "users.id"),
+        sa.PrimaryKeyConstraint("id", name="pk_mails"),
+        sa.UniqueConstraint(
+            "event", "subject_id", "number", name="uq_mails_event_subject_id_number"
+        ),
+    )
+    _index("ix_mails_work", "mails", ["nudged_at"], "work_wanted", sqlite="work_wanted = 1")
 
 
 def _scripts() -> None:
