@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 import structlog
-from waitress.server import create_server
 from waitress.wasyncore import close_all
 
 from mobid.app import create_app
 from mobid.cli.context import fail, log_to_stderr, opened
+from mobid.cli.edge import open_server
 
 if TYPE_CHECKING:
     import socket
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 
     from mobid.app import Product
 
-THREADS: Final = 8
 LOOK_EVERY: Final = 0.2
-LARGEST_BODY: Final = 8 * 1024 * 1024
-"""What is read at all, to a file in the end; every surface has a smaller limit of its own, and says so."""
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -79,14 +76,7 @@ def serve_until_told(
     )
     channels: dict[int, Any] = {}
     try:
-        server = create_server(
-            app,
-            channels,
-            **where,
-            threads=THREADS,
-            max_request_body_size=LARGEST_BODY,
-            ident=None,
-        )
+        server = open_server(app, channels, behind_proxies=settings.trusted_proxies > 0, **where)
     except OSError as error:
         close_all(channels)
         fail(
