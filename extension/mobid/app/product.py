@@ -15,6 +15,7 @@ from mobid.ca import Surroundings, open_authority
 from mobid.ca.builtin import BuiltinCA
 from mobid.config import key_folder, read_keys
 from mobid.jobs import Effects, Periodic, Timing
+from mobid.notify import SMTPMailer
 from mobid.optionscripts import SCRIPT_NAME, SHIPPED_VERSION_0, OptionScripts
 from mobid.processes.certificate_work import CertificateWork
 from mobid.processes.codes import Codes
@@ -113,7 +114,7 @@ class Product:
         codes = Codes(self.keys.enrolment.reveal())
         self.mail_work: Final = MailWork(
             self.units,
-            mailer,  # from `settings.mail`, unless one is given
+            mailer or mailer_of(settings),
             codes,
             qr.png,
             settings.public_url,
@@ -223,6 +224,11 @@ class Product:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def mailer_of(settings: Settings) -> Mailer | None:
+    """Return who sends letters: nobody, if no mail server is set."""
+    return None if settings.mail is None else SMTPMailer(settings.mail)
 
 
 def utc_now() -> datetime:
