@@ -1,4 +1,4 @@
-"""The pages in a real browser without scripts, with the phone of the examples, against a real server."""
+"""The pages in a real browser, with and without scripts, with the phone of the examples and a real server."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+import httpx2
 import pytest
 import zxingcpp
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -34,6 +38,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 WIDTHS = (1280, 360)
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +57,32 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a demo server of its own."""
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """What a demo server of its own tells programs."""
     home = tmp_path_factory.mktemp("demo") / "home"
     command = [sys.executable, "-m", "mobid.cli", "demo", "--port", "0", "--home", str(home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         assert any("is ready" in line for line in server.stdout)
-        yield json.loads((home / "demo.json").read_text("utf-8"))["base_url"]
+        yield json.loads((home / "demo.json").read_text("utf-8"))
         server.terminate()
+
+
+@pytest.fixture
+def newcomer(demo: dict[str, Any]) -> str:
+    """The name of a person who has just arrived over SCIM, and whom no other test knows."""
+    user_name = f"person.{uuid.uuid4()}"
+    name = f"Test {user_name[-12:]}"
+    person = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": user_name,
+        "displayName": name,
+        "emails": [{"value": f"{user_name}@example.org"}],
+    }
+    headers = {"Authorization": f"Bearer {demo['scim_token']}"}
+    answer = httpx2.post(f"{demo['scim_url']}/Users", json=person, headers=headers)
+    assert answer.status_code == 201, answer.text
+    return name
 
 
 @dataclass
@@ -67,6 +90,8 @@ class Visit:
     """A page of a browser, and whatever the browser complained about."""
 
     page: Page
+    name: str
+    """Who can sign in, and has nothing yet."""
     complaints: list[str]
 
     def note_failure(self, request: Request) -> None:
@@ -79,6 +104,18 @@ class Visit:
         with self.page.expect_navigation():
             self.page.get_by_role("button", name=button, exact=True).click()
 
+    def must_be_accessible(self) -> None:
+        """Let axe-core look for what keeps people out, on a wide light page and a narrow dark one."""
+        for width, scheme in zip(WIDTHS, SCHEMES, strict=True):
+            self.page.set_viewport_size({"width": width, "height": 900})
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            found = Axe().run(self.page, options={"runOnly": {"type": "tag", "values": STANDARDS}})
+            broken = [
+                (rule["id"], [node["html"] for node in rule["nodes"]])
+                for rule in found.response["violations"]
+            ]
+            assert broken == [], f"{self.title}: {broken}"
+
     @property
     def title(self) -> str:
         """What the h1 says."""
@@ -88,7 +125,7 @@ class Visit:
         """Yield pictures of the page, wide and narrow, light and dark; it must not be wider than them."""
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 900})
-            for scheme in ("light", "dark"):
+            for scheme in SCHEMES:
                 self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                 picture = self.page.screenshot(full_page=True)
                 with Image.open(io.BytesIO(picture)) as image:
@@ -97,10 +134,27 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Browser, demo: str) -> Iterator[Visit]:
-    """A new browser profile without scripts, at the dashboard; it must have nothing to complain about."""
-    context = browser.new_context(base_url=demo, java_script_enabled=False)
-    visit = Visit(context.new_page(), [])
+def visit(browser: Browser, demo: dict[str, Any], newcomer: str) -> Iterator[Visit]:
+    """Somebody whose browser runs no scripts."""
+    with visiting(browser, demo, newcomer, scripts=False) as visit:
+        yield visit
+
+
+@pytest.fixture
+def scripted_visit(browser: Browser, demo: dict[str, Any], newcomer: str) -> Iterator[Visit]:
+    """Somebody whose browser runs our scripts."""
+    with visiting(browser, demo, newcomer, scripts=True) as visit:
+        yield visit
+
+
+@contextmanager
+def visiting(
+    browser: Browser, demo: dict[str, Any], name: str, *, scripts: bool
+) -> Iterator[Visit]:
+    """A new browser profile, at the dashboard; in the end it must have nothing to complain about."""
+    context = browser.new_context(base_url=demo["base_url"], java_script_enabled=scripts)
+    context.set_default_timeout(15_000)
+    visit = Visit(context.new_page(), name, [])
     visit.page.on("console", lambda message: visit.complaints.append(message.text))
     visit.page.on("requestfailed", visit.note_failure)
     visit.page.goto("/")
@@ -147,7 +201,7 @@ def codes_in(picture: bytes) -> list[str]:
 def test_get_and_lock(visit: Visit, tmp_path: Path) -> None:
     """From the dashboard to an active mobile ID and on to a locked one, by clicks and a screenshot."""
     phone = Phone(tmp_path)
-    visit.click("Alva Lind")
+    visit.click(visit.name)
     visit.click("Get Mobile ID")
     visit.click("Next")
     number = phone.scan(visit.page.screenshot())
@@ -170,7 +224,7 @@ def test_get_and_lock(visit: Visit, tmp_path: Path) -> None:
 
 def test_the_code_can_be_read_from_every_look(visit: Visit) -> None:
     """Wide and narrow, light and dark: a camera sees the same code, with its quiet zone."""
-    visit.click("Bo Ek")
+    visit.click(visit.name)
     visit.click("Get Mobile ID")
     visit.click("Next")
     link = visit.page.get_by_role("button", name="Open on this phone").get_attribute("href")
@@ -179,7 +233,7 @@ def test_the_code_can_be_read_from_every_look(visit: Visit) -> None:
 
 def test_no_page_is_wider_than_the_screen(visit: Visit) -> None:
     """A narrow screen scrolls down, never to the side."""
-    visit.click("Cleo Berg")
+    visit.click(visit.name)
     for path in ("/", "/mobile-ids", "/sign-in", "/e"):
         visit.page.goto(path)
         assert len(list(visit.looks())) == 4
@@ -187,7 +241,7 @@ def test_no_page_is_wider_than_the_screen(visit: Visit) -> None:
 
 def test_the_keyboard_reaches_the_content_first(visit: Visit) -> None:
     """The first stop of Tab jumps over the menu, and can be seen."""
-    visit.click("Cleo Berg")
+    visit.click(visit.name)
     visit.page.keyboard.press("Tab")
     skip = visit.page.get_by_role("link", name="Skip to content")
     box = skip.bounding_box()
@@ -195,3 +249,53 @@ def test_the_keyboard_reaches_the_content_first(visit: Visit) -> None:
     assert box["x"] >= 0
     visit.page.keyboard.press("Enter")
     visit.page.wait_for_url("**/#main")
+
+
+def test_a_page_with_scripts_moves_by_itself(scripted_visit: Visit, tmp_path: Path) -> None:
+    """The code counts down; when the phone has come, its owner is asked without a click, and told the end."""
+    visit, phone = scripted_visit, Phone(tmp_path)
+    visit.click(visit.name)
+    visit.click("Get Mobile ID")
+    visit.click("Next")
+    assert visit.page.locator(".left").inner_text() in {"10:00", "9:59", "9:58", "9:57"}
+    number = phone.scan(visit.page.screenshot())
+    visit.page.get_by_role("heading", name="Is this your phone?").wait_for()
+    visit.must_be_accessible()
+    visit.page.get_by_role("radio", name=number, exact=True).check()
+    visit.click("Next")
+    assert phone.does("collect")["event"] == "active"
+    visit.page.get_by_role("heading", name="Your mobile ID is ready").wait_for()
+    assert visit.page.evaluate("document.activeElement.tagName") == "H1"
+    visit.must_be_accessible()
+    visit.page.goto("/")
+    visit.must_be_accessible()
+    visit.click("Get Mobile ID")
+    visit.must_be_accessible()
+    visit.click("Cancel")
+    visit.page.goto("/mobile-ids")
+    visit.must_be_accessible()
+    visit.page.get_by_role("link", name=f"MobileID {visit.name}").first.click()
+    visit.page.get_by_text("Possible actions").click()
+    visit.must_be_accessible()
+    visit.click("Lock mobile ID")
+    visit.must_be_accessible()
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/e", "/no-such-page"])
+def test_pages_for_strangers_are_accessible(scripted_visit: Visit, path: str) -> None:
+    """So are those that nobody needs to sign in for."""
+    scripted_visit.page.goto(path)
+    scripted_visit.complaints.clear()  # a page that is not there is told to the console as well
+    scripted_visit.must_be_accessible()
+
+
+def test_the_code_with_scripts_is_accessible(scripted_visit: Visit) -> None:
+    """The code, its countdown, and the buttons that copy."""
+    scripted_visit.click(scripted_visit.name)
+    scripted_visit.must_be_accessible()
+    scripted_visit.click("Get Mobile ID")
+    scripted_visit.must_be_accessible()
+    scripted_visit.click("Next")
+    scripted_visit.must_be_accessible()
+    scripted_visit.click("Cancel")
+    scripted_visit.must_be_accessible()

@@ -17,7 +17,7 @@ from mobid.processes.errors import (
     StaleStep,
 )
 from mobid.processes.steps import CANCEL, LOCK, NEXT, NOT_MINE, RENEW, Act
-from mobid.web.presentation import translate
+from mobid.web.presentation import mark, translate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,8 +82,10 @@ def _add_runs(web: Blueprint, runner: Runner, clock: Clock) -> None:
     """Add one run: to look at, and to act on."""
 
     @web.get("/instances/<uuid:instance_id>")
-    def instance(instance_id: UUID) -> str:
+    def instance(instance_id: UUID) -> ResponseReturnValue:
         view = runner.show(g.caller, str(instance_id))
+        if request.args.get("seen") == mark(view):
+            return "", 204
         link = view.step.data.get("link")
         label = gettext("QR code to be scanned with the phone")
         return render_template(

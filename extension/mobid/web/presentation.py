@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from flask_babel import format_datetime, gettext
 
-from mobid.domain.instances import Process, StepName
+from mobid.domain.instances import InstanceState, Process, StepName
 from mobid.processes.decision import VALIDITY_CLIPPED
 from mobid.processes.get.confirm import KIND_NAMES
 from mobid.processes.steps import CANCEL, LOCK, NEXT, NOT_MINE, RENEW
@@ -88,28 +89,40 @@ def day(at: datetime) -> str:
     return format_datetime(at, "d MMM y")
 
 
-def track(view: InstanceView) -> Iterator[tuple[str, bool]]:
-    """Yield the stages of a run, and whether it is there; none for one that ended without result."""
-    if view.step_name is not StepName.FAILED:
-        for label, steps in _TRACKS[view.process]:
-            yield translate(label), view.step_name in steps
+def track(view: InstanceView) -> Iterator[tuple[str, str]]:
+    """Yield the stages of a run, each `past`, `current` or `ahead`; none for one without result."""
+    if view.step_name is StepName.FAILED:
+        return
+    stages = _TRACKS[view.process]
+    here = next(place for place, (_, steps) in enumerate(stages) if view.step_name in steps)
+    for place, (label, _) in enumerate(stages):
+        yield translate(label), ("past", "current", "ahead")[1 + (place > here) - (place < here)]
 
 
-def facts(view: InstanceView) -> Iterator[tuple[str, str]]:
+def facts(view: InstanceView) -> Iterator[tuple[str, str | datetime]]:
     """Yield the name and value of what a step shows beside its text."""
     for name, label in _FACTS.items():
         value = view.step.data.get(name)
-        if value is not None:
-            yield translate(label), _shown(value)
+        if isinstance(value, list):
+            yield translate(label), ", ".join(word(str(part)) for part in value)
+        elif value is not None:
+            yield translate(label), value if isinstance(value, datetime) else str(value)
 
 
-def _shown(value: object) -> str:
-    match value:
-        case datetime():
-            return when(value)
-        case list():
-            return ", ".join(word(str(part)) for part in value)
-    return str(value)
+def moves_by_itself(view: InstanceView) -> bool:
+    """Return whether somebody else than the user can move the run on while they look at it."""
+    return view.state in {InstanceState.WAITING_DEVICE, InstanceState.WAITING_CA}
+
+
+def mark(view: InstanceView) -> str:
+    """Return what stands for all that a page of a waiting run shows; another page, another mark.
+
+    A page asks by it whether there is something new. It holds no code, since it stands in a URL.
+    """
+    data = view.step.data
+    shown = [view.step_seq, view.state, str(view.step.text)]
+    shown += [data.get(name) for name in ("device", "mail_state", "tries_left", "code_expires_at")]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
 FILTERS: Final[Mapping[str, Callable[..., object]]] = {
@@ -119,5 +132,7 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "day": day,
     "track": track,
     "facts": facts,
+    "moves_by_itself": moves_by_itself,
+    "mark": mark,
 }
 """What templates ask for, by the names they use."""

@@ -83,7 +83,7 @@ class Page(HTMLParser):
             self.forms[-1].values[given["name"] or ""] = given["value"] or ""
         elif tag == "input":
             self.forms[-1].choices.setdefault(given["name"] or "", []).append(given["value"] or "")
-        elif tag in {"button", "a"}:
+        elif tag == "a" or (tag == "button" and "hidden" not in given):
             self._open = tag, given, len(self._words)
 
     @override
@@ -107,7 +107,7 @@ class Page(HTMLParser):
     @property
     def title(self) -> str:
         """What its only h1 says."""
-        (title,) = re.findall(r"<h1>(.*?)</h1>", self.source, re.DOTALL)
+        (title,) = re.findall(r"<h1 [^>]*>(.*?)</h1>", self.source, re.DOTALL)
         return str(title)
 
     @property

@@ -42,7 +42,7 @@ class TestGet:
         assert scan.title == "Scan the code with your phone"
         assert scan.buttons == ["Next", "New code", "Cancel"]
         assert "https://mobid.example.org" in scan.text
-        assert "12:10 UTC, in 10 minutes" in scan.text
+        assert "22 Nov 2026, 12:10 UTC , in 10 min" in scan.text
 
         phone.scan(scan)
         approve = alva.click(scan, "Next")
@@ -66,8 +66,18 @@ class TestGet:
     def test_the_current_step_is_marked(self, alva: Person) -> None:
         """A screen reader is told which of the steps it is."""
         page = alva.click(alva.click(alva.open("/"), "Get Mobile ID"), "Next")
-        assert '<li aria-current="step">Scan</li>' in page.source
+        assert '<li class="current" aria-current="step"><span>Scan</span></li>' in page.source
         assert page.source.count("aria-current") == 1
+
+    def test_a_waiting_page_asks_whether_there_is_news(self, alva: Person, phone: Handset) -> None:
+        """It names what it shows, and is told nothing until something else is to be shown."""
+        scan = alva.click(alva.click(alva.open("/"), "Get Mobile ID"), "Next")
+        (asks,) = (given["hx-get"] for tag, given in scan.tags if "hx-get" in given)
+        assert alva.open(str(asks)).status == 204
+        phone.scan(scan)
+        news = alva.open(str(asks))
+        assert news.title == "Is this your phone?"
+        assert not [given for tag, given in news.tags if "hx-get" in given]
 
     def test_next_before_the_phone_has_come(self, alva: Person) -> None:
         """The step stays, and says what it waits for, once."""
@@ -111,7 +121,7 @@ class TestGet:
         ended = alva.click(alva.click(scan, "Next"), "Not mine")
         assert ended.title == "This did not work"
         assert "a phone that is not yours" in ended.text
-        assert "Reference:" in ended.text
+        assert "Reference for your service desk:" in ended.text
         assert "Cancelled" in alva.open("/mobile-ids").text
 
     def test_a_page_that_is_behind(self, alva: Person) -> None:
@@ -177,7 +187,7 @@ class TestLock:
         """Two clicks after an explanation; the reason is optional."""
         phone.get_mobile_id(alva)
         home = alva.open("/")
-        assert "On Pixel 9. Valid to 22 Nov 2028." in home.text
+        assert "Phone Pixel 9 Valid to 22 Nov 2028, 12:00 UTC" in home.text
         assert home.buttons == ["Get Mobile ID", "Lock mobile ID"]
         confirm = alva.click(home, "Lock mobile ID")
         assert "2 certificates will be revoked." in confirm.text
