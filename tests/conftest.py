@@ -13,6 +13,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -40,8 +41,9 @@ from mobid.processes.naming import san_for, subject_for
 from mobid.storage import SQLUnits, migrate, open_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from examples.openbao.openbao_dev import DevServer
     from sqlalchemy import Engine
 
     from mobid.ca import Reason
@@ -272,6 +274,38 @@ def builtin_ca(tmp_path: Path, clock: StandingClock, ca_store: CAStore) -> Built
         clock=clock, key_folder=folder, public_url="http://mobid.example.org", store=ca_store
     )
     return create({"kinds": list(Kind), "policies": ["1.3.6.1.4.1.99999.1.1"]}, surroundings)
+
+
+# --- OpenBao ---------------------------------------------------------------------------------------
+
+OPENBAO: Final = Path(__file__).parents[1] / "examples" / "openbao" / "openbao_dev.py"
+
+
+@pytest.fixture(scope="session")
+def new_openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], DevServer]]:
+    """Start a real OpenBao, by the program of the examples; all of them end with the run."""
+    spec = spec_from_file_location("openbao_dev", OPENBAO)
+    assert spec is not None
+    assert spec.loader is not None
+    program = module_from_spec(spec)
+    spec.loader.exec_module(program)
+    started: list[DevServer] = []
+
+    def start() -> DevServer:
+        server: DevServer = program.DevServer(tmp_path_factory.mktemp("openbao"))
+        started.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def openbao(new_openbao: Callable[[], DevServer]) -> DevServer:
+    """A real OpenBao for this process of the run; each test makes a mount of its own in it."""
+    return new_openbao()
 
 
 # --- databases --------------------------------------------------------------------------------------

@@ -6,12 +6,13 @@ built-in CA adds the name of its fixture to `store`.
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from mobid.ca import Surroundings
+from mobid.ca import Surroundings, open_authority
 from mobid.ca.builtin import create, initialise
 from mobid.domain.options import Kind
 from mobid.storage.ca_store import SQLCAStore
@@ -19,6 +20,7 @@ from mobid.storage.ca_store import SQLCAStore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from examples.openbao.openbao_dev import DevServer
     from tests.conftest import Database, StandingClock
 
     from mobid.ca import Authority
@@ -60,6 +62,16 @@ def builtin_on_postgresql_ca(
     return builtin_on(postgresql_ca_store, tmp_path, clock)
 
 
+@pytest.fixture
+def openbao_ca(openbao: DevServer, tmp_path: Path, clock: StandingClock) -> Authority:
+    """A CA in a real OpenBao, for all three kinds."""
+    settings = openbao.make_pki(f"pki-{uuid.uuid4().hex}", [str(kind) for kind in Kind])
+    surroundings = Surroundings(
+        clock=clock, key_folder=tmp_path, public_url="http://mobid.example.org"
+    )
+    return open_authority("openbao", settings, surroundings)
+
+
 def builtin_on(store: CAStore, folder: Path, clock: StandingClock) -> Authority:
     """Return a built-in CA with a fresh key, for all three kinds."""
     keys = folder / "ca"
@@ -70,7 +82,7 @@ def builtin_on(store: CAStore, folder: Path, clock: StandingClock) -> Authority:
     return create({"kinds": list(Kind), "policies": ["1.3.6.1.4.1.99999.1.1"]}, surroundings)
 
 
-@pytest.fixture(params=["builtin", "builtin_on_sqlite", "builtin_on_postgresql"])
+@pytest.fixture(params=["builtin", "builtin_on_sqlite", "builtin_on_postgresql", "openbao"])
 def authority(request: pytest.FixtureRequest) -> Authority:
     """Each CA in turn."""
     ca: Authority = request.getfixturevalue(f"{request.param}_ca")

@@ -19,6 +19,7 @@ from mobid.ca.errors import (
     RecordMissing,
 )
 from mobid.processes.authority import (
+    Addresses,
     Authority,
     AuthorityError,
     Capabilities,
@@ -36,6 +37,7 @@ from mobid.processes.authority import (
 )
 
 __all__ = [
+    "Addresses",
     "Authority",
     "AuthorityError",
     "CAError",

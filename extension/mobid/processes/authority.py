@@ -159,6 +159,15 @@ class Holds(Protocol):
         """Take the suspension back. Releasing a valid one is no error; a revoked one is `Rejected`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where everybody finds what a CA publishes, as its certificates say; none where they do not."""
+
+    chain: str | None
+    crl: str | None
+    ocsp: str | None
+
+
 @runtime_checkable
 class Publisher(Protocol):
     """A CA whose chain and revocation list we can hand out."""
@@ -168,3 +177,6 @@ class Publisher(Protocol):
 
     def crl(self) -> bytes:
         """Return the newest revocation list (DER, RFC 5280, 5)."""
+
+    def addresses(self) -> Addresses:
+        """Return where this CA publishes: its own place, or ours."""

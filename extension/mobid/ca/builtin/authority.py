@@ -23,6 +23,7 @@ from mobid.ca.errors import (
 )
 from mobid.crashpoints import CrashPoint, crashpoint
 from mobid.processes.authority import (
+    Addresses,
     Capabilities,
     Issued,
     OutcomeUnknown,
@@ -67,9 +68,8 @@ class BuiltinCA:
         self._store = store
         self._clock = clock
         self._settings = settings
-        self._profiles = profiles_for(
-            f"{settings.pki_url or public_url + '/pki'}/{self.name}", settings.policies
-        )
+        self._url = f"{settings.pki_url or public_url + '/pki'}/{self.name}"
+        self._profiles = profiles_for(self._url, settings.policies)
         self._issuing = Issuing(issuer, store, clock)
         self._crl = RevocationList(issuer, store, clock, settings.crl_life)
         self._ocsp = OCSPResponder(self._issuing, store, clock)
@@ -163,6 +163,12 @@ class BuiltinCA:
         """Return a revocation list (DER) that is at most 60 s old; raise `Unavailable`."""
         with _asking():
             return self._crl.newest()
+
+    def addresses(self) -> Addresses:
+        """Return the addresses in our certificates."""
+        return Addresses(
+            chain=f"{self._url}/chain", crl=f"{self._url}/crl", ocsp=f"{self._url}/ocsp"
+        )
 
     def ocsp(self, request: bytes) -> bytes:
         """Return the DER of an OCSPResponse to the DER of an OCSPRequest, whatever it is."""
