@@ -150,16 +150,19 @@ class Handset:
         return self._send(verb, payload) if answer.code == "BAD_NONCE" else answer
 
     def _send(self, verb: str, payload: Mapping[str, object]) -> Answer:
+        answer = self._post(f"/device/v1/{verb}", self.signed(verb, payload))
+        self._nonce = answer.nonce
+        return answer
+
+    def signed(self, verb: str, payload: Mapping[str, object]) -> bytes:
+        """Return the body of a message, under the nonce of the last answer."""
         header: dict[str, Any] = {"alg": "ES256", "url": self._url(verb)}
         if verb == "claim":
             public = self._key.as_dict(private=False)
             header["jwk"] = {name: public[name] for name in ("kty", "crv", "x", "y")}
         else:
             header |= {"kid": self.kid, "nonce": self._nonce}
-        body = json.dumps(_signed(header, payload, self._key)).encode()
-        answer = self._post(f"/device/v1/{verb}", body)
-        self._nonce = answer.nonce
-        return answer
+        return json.dumps(_signed(header, payload, self._key)).encode()
 
     def _url(self, verb: str) -> str:
         return f"{self._server}/device/v1/{verb}"
@@ -470,6 +473,7 @@ def make_home(home: Path, *, database_url: str, port: int, more: str = "") -> No
         settings.write(
             f'listen_port = {port}\ndatabase_url = "{database_url}"\n{more}'
             '[times]\nattempt_lost = "1s"\n'
+            "[limits]\nclaims_per_minute = 1000000\n"  # all phones of all tests are in one place
         )
     initialise_ca(key_folder(home).path, name="CA of a test", now=datetime.now(UTC))
     initialise(load(home, {}))
@@ -519,19 +523,19 @@ def world(
 class Site:
     """A home with a database, and the server process that may run on it."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, folder: Path, database_url: str, more: str = "") -> None:
         self.folder: Final = folder
         self.home: Final = folder / "home"
         self.log: Final = folder / "server.log"
         port = free_port()
         self.url: Final = f"http://127.0.0.1:{port}"
-        make_home(self.home, database_url=database_url, port=port)
+        make_home(self.home, database_url=database_url, port=port, more=more)
         self._server: subprocess.Popen[bytes] | None = None
-        self._engine: Final = open_engine(database_url)
+        self.engine: Final = open_engine(database_url)
         with Product(load(self.home, {})) as product:
             scopes = SCOPES[Audience.SCIM]
             token = product.tokens.create("test", Audience.SCIM, scopes, by=SYSTEM)
-            self._token: Final = token.bearer.reveal()
+            self.token: Final = token.bearer.reveal()
             self._told: Final = {
                 "base_url": self.url,
                 "frontend": "intranet",
@@ -558,6 +562,13 @@ class Site:
                 command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environ
             )
         until(self._is_ready, f"The server answers; it said: {self.said()}")
+
+    @property
+    def pid(self) -> int:
+        """The process of the server that runs."""
+        assert self._server is not None
+        assert self._server.poll() is None, self.said()
+        return self._server.pid
 
     def said(self) -> str:
         """Return what the server has said so far."""
@@ -586,7 +597,7 @@ class Site:
     def close(self) -> None:
         """End the server and give back what is held."""
         self.stop()
-        self._engine.dispose()
+        self.engine.dispose()
 
     def person(self) -> FrontEnd:
         """Return a new user at the registered front end."""
@@ -682,7 +693,7 @@ class Site:
             "JOIN ca_intents i ON i.issuer = c.issuer AND i.serial = c.serial "
             "WHERE i.profile IN ('authentication', 'signature', 'encryption')"
         )
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return {
                 format(int(row.serial, 16), "x"): (row.standing, row.certificate)
                 for row in connection.execute(query)
@@ -692,7 +703,7 @@ class Site:
         answer = httpx2.request(
             method,
             f"{self.url}/scim/v2{path}",
-            headers={"Authorization": f"Bearer {self._token}"},
+            headers={"Authorization": f"Bearer {self.token}"},
             timeout=PATIENCE,
             **more,
         )
@@ -718,12 +729,12 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def new_site(
     database_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], Site]]:
-    """Return a home on a fresh database of a kind; its server is ended with the run."""
+) -> Iterator[Callable[..., Site]]:
+    """Return a home on a fresh database of a kind, with more settings; its server is ended with the run."""
     made: list[Site] = []
 
-    def make(kind: str) -> Site:
-        made.append(Site(tmp_path_factory.mktemp(f"site-{kind}"), database_url(kind)))
+    def make(kind: str, more: str = "") -> Site:
+        made.append(Site(tmp_path_factory.mktemp(f"site-{kind}"), database_url(kind), more))
         return made[-1]
 
     yield make
