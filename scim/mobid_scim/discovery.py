@@ -36,7 +36,7 @@ class Discovery:
             "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
             "filter": {"supported": Operation.SEARCH in operations, "maxResults": MAX_COUNT},
             "changePassword": {"supported": False},
-            "sort": {"supported": False},
+            "sort": {"supported": any(each.sorts for each in self.types)},
             "etag": {"supported": True},
             "authenticationSchemes": [_BEARER],
             "meta": self._meta("ServiceProviderConfig", "/ServiceProviderConfig"),

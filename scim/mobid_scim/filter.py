@@ -6,7 +6,7 @@ the precedence of `and` over `or` are added here, because it has them not or wro
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -125,14 +125,30 @@ def parse(text: str, scope: ResourceType) -> Filter:
     Raises InvalidFilter, which says where, for wrong syntax, unknown attributes, values that do
     not fit their attribute, and filters above the limits.
     """
-    if len(text) > MAX_LENGTH:
-        raise InvalidFilter(f"The filter is longer than {MAX_LENGTH} characters.")
-    tokens = list(_tokens(text))
-    try:
-        parsed = SCIMParser().parse(iter(tokens))
-    except SCIMParserError as error:
-        raise _unexpected(error, tokens) from None
-    return _Reader(scope).read(parsed)
+    return _Reader(scope).read(_parsed(text))
+
+
+def parse_each(text: str, scopes: Sequence[ResourceType]) -> list[Filter]:
+    """Return the filter for each of several types, as a search over all of them reads it.
+
+    An attribute that a type does not have has no value there (RFC 7644, 3.4.2.1): such a term is
+    `id pr` where it holds, as that always does, and otherwise `not (id pr)`. An attribute that no
+    type has raises InvalidFilter.
+    """
+    parsed = _parsed(text)
+    readers = [_Reader(scope, missing={}) for scope in scopes]
+    trees = [reader.read(parsed) for reader in readers]
+    missing = [reader.missing or {} for reader in readers]
+    for name, error in missing[0].items() if missing else ():
+        if all(name in each for each in missing):
+            raise error
+    return trees
+
+
+def always(scope: ResourceType, *, holds: bool) -> Filter:
+    """Return a filter that holds for every resource of a type, or for none."""
+    there = Present(resolve("id", scope, error=InvalidFilter))
+    return there if holds else Not(there)
 
 
 def operators(tree: Filter) -> Iterator[Operator]:
@@ -218,6 +234,16 @@ _CLOSING: Final = frozenset({"RPAREN", "RBRACKET"})
 _ADJACENT: Final = frozenset({"SUBATTR", "LBRACKET"})
 
 
+def _parsed(text: str) -> ast.AST:
+    if len(text) > MAX_LENGTH:
+        raise InvalidFilter(f"The filter is longer than {MAX_LENGTH} characters.")
+    tokens = list(_tokens(text))
+    try:
+        return SCIMParser().parse(iter(tokens))
+    except SCIMParserError as error:
+        raise _unexpected(error, tokens) from None
+
+
 def _tokens(text: str) -> Iterator["Token"]:
     """Yield the tokens, counting before anything is parsed: the grammar itself has no limits."""
     depth = terms = end = 0
@@ -275,10 +301,14 @@ def _unexpected(error: SCIMParserError, tokens: list["Token"]) -> InvalidFilter:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Turns the library's tree into ours; `parent` is the attribute around brackets."""
+    """Turns the library's tree into ours; `parent` is the attribute around brackets.
+
+    `missing` collects attributes that the type does not have; without it, they are refused.
+    """
 
     scope: ResourceType
     parent: Path | None = None
+    missing: dict[str, InvalidFilter] | None = None
 
     def read(self, node: ast.AST) -> Filter:
         match node:
@@ -314,13 +344,15 @@ class _Reader:
 
     def _value_path(
         self, namespace: ast.AttrPath, inner: ast.AST, comparison: ast.AttrExpr | None
-    ) -> ValuePath:
+    ) -> Filter:
         """Read `emails[…]`, and `emails[…].value eq …` as one more condition inside."""
         if self.parent is not None or isinstance(namespace.attr_name, ast.Filter):
             raise InvalidFilter("Brackets inside of brackets are not allowed in a filter.")
         if namespace.sub_attr is not None and comparison is None:
             raise InvalidFilter("Brackets follow an attribute, not a sub-attribute.")
-        path = self._path(ast.AttrPath(namespace.attr_name, None, namespace.uri))
+        path = self._find(ast.AttrPath(namespace.attr_name, None, namespace.uri))
+        if path is None:
+            return always(self.scope, holds=False)
         if not path.attribute.multi_valued or path.attribute.type is not Type.COMPLEX:
             raise InvalidFilter(f"{path} is no multi-valued complex attribute; leave the brackets.")
         inside = _Reader(self.scope, path)
@@ -337,7 +369,10 @@ class _Reader:
             around = node.attr_path.attr_name
             if isinstance(around.namespace, ast.AttrPath):
                 return self._value_path(around.namespace, around.expr, node)
-        return self.compare(self._path(node.attr_path), node)
+        path = self._find(node.attr_path)
+        if path is None:
+            return always(self.scope, holds=_holds_without_value(node))
+        return self.compare(path, node)
 
     def compare(self, path: Path, node: ast.AttrExpr) -> Comparison | Present:
         """Return the term with its value in the attribute's own type."""
@@ -349,6 +384,17 @@ class _Reader:
         path = path.down_to_value()
         return Comparison(path, operator, _fit(path, operator, node.comp_value.value))
 
+    def _find(self, node: ast.AttrPath) -> Path | None:
+        """Return the path, or None if it is missing and that is no fault."""
+        try:
+            return self._path(node)
+        except InvalidFilter as error:
+            if self.missing is None:
+                raise
+            sub = node.sub_attr.value if node.sub_attr else ""
+            self.missing[f"{node.uri} {node.attr_name}.{sub}".lower()] = error
+            return None
+
     def _path(self, node: ast.AttrPath) -> Path:
         name = str(node.attr_name)
         if self.parent is not None:
@@ -359,6 +405,15 @@ class _Reader:
         text = name if node.uri is None else f"{node.uri}:{name}"
         suffix = "" if node.sub_attr is None else f".{node.sub_attr.value}"
         return resolve(text + suffix, self.scope, error=InvalidFilter)
+
+
+def _holds_without_value(node: ast.AttrExpr) -> bool:
+    """Tell whether a term holds for an attribute without a value: `match` says the same."""
+    operator = Operator(node.value.lower())
+    if operator is Operator.PR or node.comp_value is None:
+        return False
+    is_null = node.comp_value.value is None
+    return operator is (Operator.EQ if is_null else Operator.NE)
 
 
 def _join(kind: type[And] | type[Or], operands: list[Filter]) -> Filter:

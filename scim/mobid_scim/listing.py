@@ -1,23 +1,17 @@
 """A query for resources and its page of answers (RFC 7644, 3.4.2)."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from mobid_scim.errors import InvalidValue
 from mobid_scim.filter import Filter
-from mobid_scim.path import Path, quoted
+from mobid_scim.path import Path
 from mobid_scim.projection import Projection
 from mobid_scim.resource import StoredResource
 
 DEFAULT_COUNT: Final = 100
 MAX_COUNT: Final = 1_000
-# No database counts further, and a client that asks for it is beyond the end anyway.
-_MAX_START_INDEX: Final = 2**53
-
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,100}")
 
 
 class SortOrder(StrEnum):
@@ -31,8 +25,9 @@ class SortOrder(StrEnum):
 class Query:
     """What to search; `start_index` counts from 1, `count` may be 0 to ask for the total only.
 
-    `sort_by` leads to simple values: `emails.value`, never `emails`. Of several values the primary
-    one counts, or else the first. A repository raises InvalidValue for a path that it cannot sort by.
+    `sort_by` leads to simple values: `emails.value`, never `emails`. Of several values that have
+    it, the primary one counts, or else the first: see `ordering`. A repository raises InvalidValue
+    for a path that it cannot sort by.
     """
 
     projection: Projection
@@ -54,19 +49,3 @@ class Page:
 
     resources: Sequence[StoredResource]
     total: int
-
-
-def read_start_index(text: str | None) -> int:
-    """Return `startIndex`; less than 1 is 1 (RFC 7644, 3.4.2.4)."""
-    return 1 if text is None else max(1, min(_integer("startIndex", text), _MAX_START_INDEX))
-
-
-def read_count(text: str | None) -> int:
-    """Return `count`, at most MAX_COUNT; a negative one is 0 (RFC 7644, 3.4.2.4)."""
-    return DEFAULT_COUNT if text is None else max(0, min(_integer("count", text), MAX_COUNT))
-
-
-def _integer(name: str, text: str) -> int:
-    if _INTEGER.fullmatch(text) is None:
-        raise InvalidValue(f"{name} is an integer; {quoted(text)} is none.")
-    return int(text)

@@ -38,7 +38,7 @@ def matches(tree: Filter, resource: Resource) -> bool:
     Of several values one must match. An unassigned attribute equals null, differs from
     everything else, and is neither greater nor less than anything.
     """
-    return _holds(tree, lambda path: _values_at(resource, path))
+    return _holds(tree, lambda path: values_of(resource, path))
 
 
 def value_matches(tree: Filter, value: object) -> bool:
@@ -68,8 +68,8 @@ def compare(
     """Tell whether one of the values compares; `ne` holds for unassigned attributes, too."""
     if literal is None:
         return (operator is Operator.EQ) == (not values)
-    wanted = _comparable(literal, attribute)
-    found = [_comparable(value, attribute) for value in values]
+    wanted = comparable(literal, attribute)
+    found = [comparable(value, attribute) for value in values]
     match operator:
         case Operator.EQ:
             return wanted in found
@@ -91,7 +91,7 @@ def _contains(value: str, operator: Operator, wanted: str) -> bool:
             return wanted in value
 
 
-def _comparable(value: object, attribute: Attribute) -> object:
+def comparable(value: object, attribute: Attribute) -> object:
     """Return the value as it is compared: folded unless caseExact, dateTimes as moments."""
     if not isinstance(value, str):
         return value
@@ -101,7 +101,8 @@ def _comparable(value: object, attribute: Attribute) -> object:
     return value if exact else value.casefold()
 
 
-def _values_at(resource: Resource, path: Path) -> list[object]:
+def values_of(resource: Resource, path: Path) -> list[object]:
+    """Return all values at a path; an unassigned one has none."""
     found = _as_list(resource.get(path.attribute.name, extension=path.extension))
     return found if path.sub is None else _subs(found, path.sub)
 

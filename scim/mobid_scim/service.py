@@ -1,12 +1,18 @@
 """The operations of the protocol over repositories: everything but HTTP."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from mobid_scim.errors import Conflict, NotFound, NotYetImplemented, PreconditionFailed
-from mobid_scim.filter import check_operators
+from mobid_scim.errors import (
+    Conflict,
+    InvalidValue,
+    NotFound,
+    NotYetImplemented,
+    PreconditionFailed,
+)
+from mobid_scim.filter import check_operators, parse_each
 from mobid_scim.listing import Page, Query
 from mobid_scim.patch import apply
 from mobid_scim.patch_request import read_request
@@ -17,6 +23,8 @@ from mobid_scim.put import replaced
 from mobid_scim.repository import Change, Deletes, ResourceRepository, Writes
 from mobid_scim.resource import Operation, Resource, ResourceType, StoredResource, represent
 from mobid_scim.rows import RowChanges
+from mobid_scim.search_request import SearchRequest
+from mobid_scim.type_filter import with_type_known
 from mobid_scim.validation import read_resource
 
 CallerT = TypeVar("CallerT")
@@ -35,6 +43,14 @@ class Endpoint(Generic[CallerT]):
 
     type: ResourceType
     repository: Callable[[CallerT], ResourceRepository]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of resources of several types, each with what the client wants of it."""
+
+    resources: Sequence[tuple[StoredResource, Projection]]
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,31 @@ class Service(Generic[CallerT]):
         if query.filter is not None:
             check_operators(query.filter, repository.operators)
         return repository.search(query)
+
+    def search_all(
+        self, caller: CallerT, scopes: Sequence[ResourceType], request: SearchRequest
+    ) -> Found:
+        """Return a page of several types, one after the other (RFC 7644, 3.4.2.1).
+
+        Raises InvalidValue for a sort: no storage compares resources of different types.
+        """
+        if request.sort_by is not None:
+            raise InvalidValue("Resources of several types cannot be sorted; search one endpoint.")
+        trees = (
+            [None] * len(scopes) if request.filter is None else parse_each(request.filter, scopes)
+        )
+        resources: list[tuple[StoredResource, Projection]] = []
+        total = 0
+        for scope, tree in zip(scopes, trees, strict=True):
+            query = replace(
+                request.filtered_by(None if tree is None else with_type_known(tree, scope), scope),
+                start_index=max(1, request.start_index - total),
+                count=request.count - len(resources),
+            )
+            page = self.search(caller, scope, query)
+            resources += [(stored, query.projection) for stored in page.resources]
+            total += page.total
+        return Found(resources, total)
 
     def create(
         self, caller: CallerT, scope: ResourceType, body: object, projection: Projection

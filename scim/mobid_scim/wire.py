@@ -6,7 +6,6 @@ from typing import Final
 import orjson
 
 from mobid_scim.errors import SCIMError
-from mobid_scim.listing import Page, Query
 from mobid_scim.projection import Choice, Projection
 from mobid_scim.resource import (
     ResourceType,
@@ -35,16 +34,15 @@ def resource(stored: StoredResource, projection: Projection, base_url: str) -> b
     return orjson.dumps(projection.apply(represent(stored, scope, base_url)))
 
 
-def page(found: Page, query: Query, base_url: str) -> bytes:
+def page(items: Sequence[bytes], *, total: int, start_index: int) -> bytes:
     """Return a ListResponse (RFC 7644, 3.4.2); `itemsPerPage` is what this page holds.
 
     The resources come last: a client is known that wants its counters first.
     """
-    items = [resource(stored, query.projection, base_url) for stored in found.resources]
     head = {
         "schemas": [LIST_RESPONSE],
-        "totalResults": found.total,
-        "startIndex": query.start_index,
+        "totalResults": total,
+        "startIndex": start_index,
         "itemsPerPage": len(items),
     }
     return orjson.dumps(head)[:-1] + b',"Resources":[' + b",".join(items) + b"]}"

@@ -1,0 +1,86 @@
+"""What a request holds: parameters, a bounded body, preconditions and preferences."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from flask import request
+
+from mobid_scim import strict_json, wire
+from mobid_scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, UnsupportedMediaType
+from mobid_scim.projection import Projection
+from mobid_scim.resource import ResourceType
+from mobid_scim.service import Precondition
+
+_MEDIA_TYPES: Final = frozenset({wire.MEDIA_TYPE, "application/json"})
+_LIMITS: Final = strict_json.DEFAULT_LIMITS
+_MAX_PARAMETERS: Final = 100
+
+
+def projection(scope: ResourceType) -> Projection:
+    """Return which attributes the client wants to see."""
+    found = parameters()
+    return Projection.parse(scope, found.get("attributes"), found.get("excludedAttributes"))
+
+
+def parameters() -> Mapping[str, str]:
+    """Return the query parameters; unknown ones are there for clients that add their own."""
+    try:
+        pairs = parse_qsl(
+            request.query_string.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_PARAMETERS,
+        )
+    except UnicodeDecodeError:
+        raise InvalidSyntax("The query of the URL is not UTF-8, percent-encoded.") from None
+    except ValueError:
+        raise InvalidSyntax(f"The URL has more than {_MAX_PARAMETERS} parameters.") from None
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise InvalidValue(f"The parameter {name[:32]} comes twice.")
+        found[name] = value
+    return found
+
+
+def body() -> object:
+    """Read and parse the body; the limit holds for chunked ones, too."""
+    if request.mimetype not in _MEDIA_TYPES:
+        raise UnsupportedMediaType(f"Send the body as {wire.MEDIA_TYPE}.")
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType("Send the body in UTF-8.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("Send the body without a Content-Encoding.")
+    if (request.content_length or 0) > _LIMITS.size:
+        raise PayloadTooLarge(f"The body is larger than {_LIMITS.size} bytes.")
+    return strict_json.loads(_read(_LIMITS.size + 1))
+
+
+def _read(limit: int) -> bytes:
+    chunks: list[bytes] = []
+    left = limit
+    while left and (chunk := request.stream.read(left)):
+        chunks.append(chunk)
+        left -= len(chunk)
+    return b"".join(chunks)
+
+
+def precondition() -> Precondition | None:
+    """Return what If-Match asks for; one that cannot be read accepts no version at all."""
+    if "If-Match" not in request.headers:
+        return None
+    accepted = request.if_match
+    return lambda version: accepted.star_tag or accepted.contains_weak(version)
+
+
+def is_known(version: str) -> bool:
+    """Tell whether If-None-Match names the version: the client has it already."""
+    return request.if_none_match.star_tag or request.if_none_match.contains_weak(version)
+
+
+def prefers_minimal() -> bool:
+    """Tell whether the client wants no body back (RFC 7240, 4.2)."""
+    wishes = ",".join(request.headers.getlist("Prefer")).split(",")
+    return any(wish.split(";")[0].replace(" ", "").lower() == "return=minimal" for wish in wishes)

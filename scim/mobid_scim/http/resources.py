@@ -1,0 +1,146 @@
+"""The views of resources: parse, call the service once, present."""
+
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+from flask import Response, g, request
+
+from mobid_scim import search_request, wire
+from mobid_scim.http import reading
+from mobid_scim.http.answers import answer, with_version
+from mobid_scim.projection import Projection
+from mobid_scim.resource import Operation, ResourceType, StoredResource, location
+from mobid_scim.search_request import SearchRequest
+from mobid_scim.service import Service
+
+CallerT = TypeVar("CallerT")
+Authorize = Callable[[CallerT, ResourceType, Operation], None]
+"""Returns if the caller may do that, or raises Forbidden or an error that is translated."""
+View = Callable[..., Response]
+
+
+class ResourceViews(Generic[CallerT]):
+    """The views of every registered type, and of all of them together."""
+
+    def __init__(self, service: Service[CallerT], authorize: Authorize[CallerT]) -> None:
+        self._service = service
+        self._authorize = authorize
+
+    def of_all(self, scope: ResourceType) -> Mapping[str, View]:
+        """Return the views of the endpoint itself, such as /Users."""
+        return {
+            "GET": lambda: self._search(scope, _asked),
+            "POST": lambda: self._create(scope),
+        }
+
+    def of_search(self, scope: ResourceType) -> Mapping[str, View]:
+        """Return the views of /.search below an endpoint (RFC 7644, 3.4.3)."""
+        return {"POST": lambda: self._search(scope, _sent)}
+
+    def of_one(self, scope: ResourceType) -> Mapping[str, View]:
+        """Return the views of one resource."""
+        return {
+            "GET": lambda resource_id: self._get(scope, resource_id),
+            "PUT": lambda resource_id: self._replace(scope, resource_id),
+            "PATCH": lambda resource_id: self._patch(scope, resource_id),
+            "DELETE": lambda resource_id: self._delete(scope, resource_id),
+        }
+
+    def of_root(self) -> Mapping[str, View]:
+        """Return the views of the root, which searches all types (RFC 7644, 3.4.2.1)."""
+        return {"GET": lambda: self._search_all(_asked)}
+
+    def of_root_search(self) -> Mapping[str, View]:
+        """Return the views of /.search at the root."""
+        return {"POST": lambda: self._search_all(_sent)}
+
+    def _search(self, scope: ResourceType, read: Callable[[], SearchRequest]) -> Response:
+        caller = self._caller(scope, Operation.SEARCH)
+        query = read().query(scope)
+        found = self._service.search(caller, scope, query)
+        items = [self._shown(stored, query.projection) for stored in found.resources]
+        return answer(wire.page(items, total=found.total, start_index=query.start_index))
+
+    def _search_all(self, read: Callable[[], SearchRequest]) -> Response:
+        scopes = [each for each in self._service.types if Operation.SEARCH in each.operations]
+        callers = [self._caller(scope, Operation.SEARCH) for scope in scopes]
+        asked = read()
+        found = self._service.search_all(callers[0], scopes, asked)
+        items = [self._shown(*each) for each in found.resources]
+        return answer(wire.page(items, total=found.total, start_index=asked.start_index))
+
+    def _get(self, scope: ResourceType, resource_id: str) -> Response:
+        caller = self._caller(scope, Operation.READ)
+        projection = reading.projection(scope)
+        stored = self._service.get(caller, scope, resource_id, projection)
+        if request.if_none_match and reading.is_known(stored.version):
+            return with_version(Response(status=304), stored)
+        return self._present(stored, projection)
+
+    def _create(self, scope: ResourceType) -> Response:
+        caller = self._caller(scope, Operation.CREATE)
+        projection = reading.projection(scope)
+        stored = self._service.create(caller, scope, reading.body(), projection)
+        created = self._present(stored, projection, status=201)
+        created.headers["Location"] = location(stored.id, scope, self._service.base_url)
+        return created
+
+    def _replace(self, scope: ResourceType, resource_id: str) -> Response:
+        caller = self._caller(scope, Operation.REPLACE)
+        projection = reading.projection(scope)
+        stored = self._service.replace(
+            caller,
+            scope,
+            resource_id,
+            reading.body(),
+            projection=projection,
+            precondition=reading.precondition(),
+        )
+        return self._present(stored, projection)
+
+    def _patch(self, scope: ResourceType, resource_id: str) -> Response:
+        caller = self._caller(scope, Operation.PATCH)
+        projection = reading.projection(scope)
+        minimal = reading.prefers_minimal()
+        stored = self._service.patch(
+            caller,
+            scope,
+            resource_id,
+            reading.body(),
+            projection=Projection.without_rows(scope) if minimal else projection,
+            precondition=reading.precondition(),
+        )
+        if not minimal:
+            return self._present(stored, projection)
+        patched = with_version(Response(status=204), stored)
+        patched.headers["Preference-Applied"] = "return=minimal"
+        return patched
+
+    def _delete(self, scope: ResourceType, resource_id: str) -> Response:
+        caller = self._caller(scope, Operation.DELETE)
+        self._service.delete(caller, scope, resource_id, reading.precondition())
+        return Response(status=204)
+
+    def _caller(self, scope: ResourceType, operation: Operation) -> CallerT:
+        self._service.check_available(scope, operation)
+        caller: CallerT = g.scim_caller
+        self._authorize(caller, scope, operation)
+        return caller
+
+    def _shown(self, stored: StoredResource, projection: Projection) -> bytes:
+        return wire.resource(stored, projection, self._service.base_url)
+
+    def _present(
+        self, stored: StoredResource, projection: Projection, *, status: int = 200
+    ) -> Response:
+        return with_version(answer(self._shown(stored, projection), status=status), stored)
+
+
+def _asked() -> SearchRequest:
+    """Read a search from the URL."""
+    return search_request.from_parameters(reading.parameters())
+
+
+def _sent() -> SearchRequest:
+    """Read a search from the body; parameters of the URL have no say in it."""
+    return search_request.from_body(reading.body())
