@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import rich_click as click
 from click.core import ParameterSource
@@ -14,6 +15,9 @@ from click.core import ParameterSource
 from mobid.cli.context import USAGE, fail
 from mobid.cli.demo.server import serve_demo
 from mobid.cli.serve import on_termination
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PHONE: Final = Path(__file__).parents[4] / "examples" / "phone" / "phone.py"
 """Where the phone lies in a clone of the repository."""
@@ -42,19 +46,27 @@ PHONE: Final = Path(__file__).parents[4] / "examples" / "phone" / "phone.py"
     default=PHONE,
     help="The program that plays the phone.",
 )
+@click.option(
+    "--mails",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write every mail into this folder, too, as it was sent (.eml).",
+)
 @click.pass_context
-def demo(
+def demo(  # noqa: PLR0917  # click gives options by their names
     context: click.Context,
     port: int,
     home: Path | None,
     keep: Path | None,
     phone: Path,
+    mails: Path | None,
     *,
     walk: bool,
 ) -> None:
     """Start mobid with sample users and a CA of its own."""
     if not walk and keep is not None:
         fail("--keep says where the walk leaves what it saw; use it with --walk.", exit_code=USAGE)
+    if walk and mails is not None:
+        fail("The walk keeps its mails below --keep; use --mails without --walk.", exit_code=USAGE)
     if home is None:
         refuse_what_would_stay(context)
     with (
@@ -64,7 +76,7 @@ def demo(
         place = home or Path(scratch, "home")
         if walk:
             sys.exit(run_walk(place, keep, phone))
-        serve_demo(place, port, kept=home is not None)
+        run_server(place, port, kept=home is not None, mails=mails)
 
 
 def refuse_what_would_stay(context: click.Context) -> None:
@@ -96,11 +108,27 @@ def run_walk(home: Path, keep: Path | None, phone: Path) -> int:
             "its phone.py with --phone.",
             exit_code=USAGE,
         )
-    try:
+    with extra_needed():
         from mobid.cli.demo.walk import walk  # noqa: PLC0415  # needs the extra "demo"
+    return walk(home, keep, phone)
+
+
+def run_server(home: Path, port: int, *, kept: bool, mails: Path | None) -> None:
+    """Serve, with a mail server of its own."""
+    with extra_needed():
+        from mobid.cli.demo.server import serve_demo  # noqa: PLC0415  # needs the extra "demo"
+    if mails is not None:
+        mails.mkdir(parents=True, exist_ok=True)
+    serve_demo(home, port, kept=kept, mails=mails)
+
+
+@contextmanager
+def extra_needed() -> Iterator[None]:
+    """Name what is missing, and how to get it, if the extra "demo" is not installed."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         fail(
-            f"The walk needs the extra \"demo\" ({error.name} is missing): pip install 'mobid[demo]'",
+            f"The demo needs the extra \"demo\" ({error.name} is missing): pip install 'mobid[demo]'",
             exit_code=USAGE,
         )
-    return walk(home, keep, phone)

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mobid.app import Product, create_app, initialise, load_settings
 from mobid.auth.tokens import SCOPES
 from mobid.cli.context import fail, failures_told, log_to_stderr
+from mobid.cli.demo.mail_server import Postbox, mail_server
+from mobid.cli.demo.mailbox import PREFIX as MAILBOX
+from mobid.cli.demo.mailbox import add_mailbox
 from mobid.cli.serve import only_server, serve_until_told
 from mobid.config import create_home, is_home
 from mobid.domain.actors import SYSTEM
@@ -41,15 +45,19 @@ PEOPLE: Final = (
 )
 
 
-def serve_demo(home: Path, port: int, *, kept: bool) -> None:
-    """Serve a demo until it is told to stop."""
+def serve_demo(home: Path, port: int, *, kept: bool, mails: Path | None = None) -> None:
+    """Serve a demo until it is told to stop; `mails` is a folder for every mail that it sends."""
     log_to_stderr(logging.WARNING)
     listener = listen(port)
-    with listener, failures_told():
+    postbox = Postbox(mails)
+    with listener, failures_told(), ExitStack() as running:
         settings = demo_settings(home, listener.getsockname()[1])
+        mail = running.enter_context(mail_server(postbox, settings.home))
+        settings = replace(settings, mail=mail)
         initialise(settings, ca_name="mobid demo CA")
         with Product(settings) as product, only_server(product):
             app = create_app(product)
+            add_mailbox(app, postbox)
             description = describe(product, app)
             write_private_json(settings.home / DESCRIPTION, description)
             product.start_worker()
@@ -102,6 +110,7 @@ def describe(product: Product, app: Flask) -> dict[str, Any]:
         "base_url": base,
         "scim_url": f"{base}/scim/v2",
         "pki_url": pki_url(product),
+        "mailbox_url": f"{base}{MAILBOX}",
         "scim_token": scim_token,
         "admin_token": admin_token,
         "frontend": front_end,
@@ -168,6 +177,7 @@ def greet(product: Product, *, kept: bool) -> None:
     click.echo(
         f"mobid demo is ready. Stop it with Ctrl-C; its home {stay}.\n\n"
         f"  Self-service   {base}/\n"
+        f"  Mailbox        {base}{MAILBOX}\n"
         f"  SCIM           {base}/scim/v2\n"
         f"  OpenAPI        {base}/openapi.json\n"
         f"  CA, CRL, OCSP  {pki_url(product)}/chain  /crl  /ocsp\n"
