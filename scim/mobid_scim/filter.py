@@ -232,6 +232,7 @@ _TERMS: Final = frozenset({"EQ", "NE", "CO", "SW", "EW", "GT", "GE", "LT", "LE",
 _OPENING: Final = frozenset({"LPAREN", "LBRACKET"})
 _CLOSING: Final = frozenset({"RPAREN", "RBRACKET"})
 _ADJACENT: Final = frozenset({"SUBATTR", "LBRACKET"})
+_BEFORE_ANYTHING: Final = _OPENING | {"SCHEMA_URI", "NOT"}
 
 
 def _parsed(text: str) -> ast.AST:
@@ -246,7 +247,8 @@ def _parsed(text: str) -> ast.AST:
 
 def _tokens(text: str) -> Iterator["Token"]:
     """Yield the tokens, counting before anything is parsed: the grammar itself has no limits."""
-    depth = terms = end = 0
+    depth = terms = 0
+    before: Token | None = None
     for token in _lexed(text):
         depth += (token.type in _OPENING) - (token.type in _CLOSING)
         terms += token.type in _TERMS
@@ -254,12 +256,22 @@ def _tokens(text: str) -> Iterator["Token"]:
             raise InvalidFilter(f"The filter is nested more than {MAX_DEPTH} deep.")
         if terms > MAX_TERMS:
             raise InvalidFilter(f"The filter has more than {MAX_TERMS} comparisons.")
-        if token.type in _ADJACENT and token.index != end:
-            raise InvalidFilter(f"The filter has an unexpected space at column {token.index}.")
+        _check_space(token, before)
         if token.type in _LITERALS:
             token.value = _decode(text[token.index : token.end])
-        end = token.end
+        before = token
         yield token
+
+
+def _check_space(token: "Token", before: "Token | None") -> None:
+    """Refuse spaces where figure 1 has none, and their absence where it has one."""
+    together = before is not None and token.index == before.end
+    if token.type in _ADJACENT and not together:
+        raise InvalidFilter(f"The filter has an unexpected space at column {token.index}.")
+    if together and not (
+        token.type in _ADJACENT | _CLOSING or (before and before.type in _BEFORE_ANYTHING)
+    ):
+        raise InvalidFilter(f"The filter lacks a space at column {token.index + 1}.")
 
 
 def _lexed(text: str) -> Iterator["Token"]:
@@ -376,7 +388,7 @@ class _Reader:
 
     def compare(self, path: Path, node: ast.AttrExpr) -> Comparison | Present:
         """Return the term with its value in the attribute's own type."""
-        if path.leaf.returned is Returned.NEVER:
+        if Returned.NEVER in (path.attribute.returned, path.leaf.returned):
             raise InvalidFilter(f"{path} cannot be filtered by.")
         operator = Operator(node.value.lower())
         if operator is Operator.PR or node.comp_value is None:

@@ -1,9 +1,13 @@
-"""A small real provider: users in memory, notes that can only be read, two callers."""
+"""A small real provider: users and groups in memory, notes that can only be read, three callers.
+
+Its storage evaluates filters and sorts by the reference meaning of the engine.
+"""
 
 import datetime as dt
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pytest
 from flask import Flask, Request
@@ -15,6 +19,8 @@ from mobid_scim.filter import Operator
 from mobid_scim.http import blueprint
 from mobid_scim.listing import Page, Query
 from mobid_scim.match import matches
+from mobid_scim.ordering import ordered
+from mobid_scim.patch_rows import rows_of
 from mobid_scim.projection import Projection
 from mobid_scim.repository import Change
 from mobid_scim.resource import (
@@ -23,9 +29,12 @@ from mobid_scim.resource import (
     Resource,
     ResourceType,
     StoredResource,
+    Values,
     represent,
 )
+from mobid_scim.rows import RowChanges
 from mobid_scim.schemas.enterprise_user import ENTERPRISE_USER
+from mobid_scim.schemas.group import GROUP
 from mobid_scim.schemas.user import USER
 from mobid_scim.service import Endpoint, Service
 
@@ -62,6 +71,7 @@ USERS = ResourceType(
     description="People",
     extensions=(Extension(ENTERPRISE_USER), Extension(BADGES)),
     operations=frozenset(Operation),
+    sorts=True,
 )
 
 NOTES = ResourceType(
@@ -77,69 +87,107 @@ NOTES = ResourceType(
 )
 
 
+GROUPS = ResourceType(
+    name="Group",
+    endpoint="/Groups",
+    schema=GROUP,
+    description="Sets of people",
+    operations=frozenset(Operation),
+    sorts=True,
+    by_row=frozenset({"members"}),
+)
+
+
 @dataclass
 class Rows:
-    """What all callers share: resources by id, and who gave which externalId."""
+    """What all callers share: resources by id, who gave which externalId, and members."""
 
     stored: dict[str, StoredResource] = field(default_factory=dict)
     external_ids: dict[tuple[str, str], str] = field(default_factory=dict)
+    members: dict[str, dict[str, Values]] = field(default_factory=dict)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     writes: int = 0
+    loaded: int = 0
+    """How many members were read."""
     before_replace: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
-class MemoryUsers:
-    """Users as one caller sees them: externalIds are the caller's own."""
+class Memory:
+    """Resources of one type as one caller sees them: externalIds are the caller's own."""
 
+    type: ResourceType
+    unique: str
     rows: Rows
     caller: str
-    operators: frozenset[Operator] = frozenset({Operator.EQ, Operator.AND})
+    operators: frozenset[Operator] = frozenset(Operator)
 
     def get(self, resource_id: str, *, projection: Projection) -> StoredResource:
         """Return the resource, with what is costly only where it is asked for."""
         stored = self.rows.stored.get(resource_id)
-        if stored is None:
-            raise NotFound(f'There is no User "{resource_id}".')
-        computed: dict[str, object] = {}
-        if projection.wants(f"{BADGES.id}:badges"):
-            badge = {"value": f"badge of {stored.id}", "picture": "iVBORw0KGgo="}
-            computed = {BADGES.id: {"badges": [badge]}}
+        if stored is None or not resource_id.startswith(self.type.name[0].lower()):
+            raise NotFound(f'There is no {self.type.name} "{resource_id}".')
         external_id = self.rows.external_ids.get((self.caller, resource_id))
+        computed = self.computed(resource_id, projection)
         return replace(stored, external_id=external_id, computed=computed)
 
+    def computed(self, resource_id: str, projection: Projection) -> dict[str, object]:
+        """Return what this provider adds to a resource."""
+        found: dict[str, object] = {}
+        if self.type.by_row and projection.wants("members"):
+            members = self.rows.members.get(resource_id, {})
+            self.rows.loaded += len(members)
+            found |= {"members": list(members.values())} if members else {}
+        if self.type.extension(BADGES.id) and projection.wants(f"{BADGES.id}:badges"):
+            badge = {"value": f"badge of {resource_id}", "picture": "iVBORw0KGgo="}
+            found |= {BADGES.id: {"badges": [badge]}}
+        if self.type.schema is USER and projection.wants("groups"):
+            groups = self._groups_of(resource_id)
+            found |= {"groups": groups} if groups else {}
+        return found
+
     def search(self, query: Query) -> Page:
-        """Return a page, filtered by the reference meaning."""
-        every = [self.get(key, projection=query.projection) for key in self.rows.stored]
-        found = [
-            each
-            for each in every
-            if query.filter is None or matches(query.filter, represent(each, USERS, BASE))
+        """Return a page, filtered and sorted by the reference meaning."""
+        every = [
+            represent(self.get(key, projection=Projection(self.type)), self.type, BASE)
+            for key in self.rows.stored
+            if key.startswith(self.type.name[0].lower())
         ]
-        return Page(found[query.offset : query.offset + query.count], len(found))
+        found = [each for each in every if query.filter is None or matches(query.filter, each)]
+        if query.sort_by is not None:
+            found = ordered(found, query.sort_by, query.sort_order)
+        page = [
+            self.get(str(each.values["id"]), projection=query.projection)
+            for each in found[query.offset : query.offset + query.count]
+        ]
+        return Page(page, len(found))
 
     def create(self, resource: Resource, *, projection: Projection) -> StoredResource:
         """Store it under the next id."""
         self._check_unique(resource, besides=None)
         number = next(self.rows.numbers)
         stored = StoredResource(
-            id=f"u{number}",
+            id=f"{self.type.name[0].lower()}{number}",
             version="1",
             created=START,
             last_modified=START,
             document=resource.document(),
         )
+        self._change_rows(stored.id, rows_of(resource))
         return self._keep(stored, resource, projection)
 
     def replace(
-        self, change: Change, *, expected_version: str, projection: Projection
+        self, change: Change, *, expected_version: str | None, projection: Projection
     ) -> StoredResource:
         """Store the change, if the version is the expected one."""
         self.rows.before_replace()
-        stored = self.get(change.id, projection=projection)
-        if stored.version != expected_version:
-            raise PreconditionFailed(f'User "{change.id}" was changed by somebody else.')
+        stored = self.get(change.id, projection=Projection.without_rows(self.type))
+        if expected_version not in (None, stored.version):
+            raise PreconditionFailed(f'{self.type.name} "{change.id}" was changed by another.')
         self._check_unique(change.after, besides=change.id)
+        moved = self._change_rows(change.id, change.rows)
+        if change.rows_only and not moved:
+            return self.get(change.id, projection=projection)
         changed = replace(
             stored,
             version=str(int(stored.version) + 1),
@@ -150,9 +198,9 @@ class MemoryUsers:
 
     def delete(self, resource_id: str, *, expected_version: str | None) -> None:
         """Forget the resource."""
-        stored = self.get(resource_id, projection=Projection(USERS))
+        stored = self.get(resource_id, projection=Projection(self.type))
         if expected_version not in (None, stored.version):
-            raise PreconditionFailed(f'User "{resource_id}" was changed by somebody else.')
+            raise PreconditionFailed(f'{self.type.name} "{resource_id}" was changed by another.')
         del self.rows.stored[resource_id]
 
     def _keep(
@@ -165,12 +213,31 @@ class MemoryUsers:
             self.rows.external_ids[self.caller, stored.id] = resource.external_id
         return self.get(stored.id, projection=projection)
 
+    def _change_rows(self, resource_id: str, changes: Mapping[str, RowChanges]) -> bool:
+        """Do what is asked of the members, and tell whether that has changed anything."""
+        before = self.rows.members.get(resource_id, {})
+        after = dict(before)
+        for change in changes.values():
+            if change.cleared:
+                after = {key: row for key, row in after.items() if key in change.added}
+            after = {key: row for key, row in after.items() if key not in change.removed}
+            after = {**change.added, **after}
+        self.rows.members[resource_id] = after
+        return set(before) != set(after)
+
+    def _groups_of(self, user_id: str) -> list[object]:
+        return [
+            {"value": group, "$ref": f"{BASE}/Groups/{group}", "type": "direct"}
+            for group, members in self.rows.members.items()
+            if user_id in members
+        ]
+
     def _check_unique(self, resource: Resource, *, besides: str | None) -> None:
-        name = str(resource.get("userName"))
+        name = str(resource.get(self.unique))
         for key, stored in self.rows.stored.items():
-            other = represent(stored, USERS, BASE).get("userName")
+            other = represent(stored, self.type, BASE).get(self.unique)
             if key != besides and str(other).casefold() == name.casefold():
-                raise Uniqueness(f'The userName "{name}" is taken.')
+                raise Uniqueness(f'The {self.unique} "{name}" is taken.')
 
 
 @dataclass(frozen=True)
@@ -221,10 +288,33 @@ def translate(error: Exception) -> NotFound | None:
     return NotFound("It burned.") if isinstance(error, LookupError) else None
 
 
+def provider(rows: Rows, *types: ResourceType) -> Flask:
+    """Return an application with these types of resources, and notes, below /scim/v2."""
+    names = {"User": "userName", "Group": "displayName"}
+    service = Service[str](
+        [
+            *(Endpoint(each, partial(Memory, each, names[each.name], rows)) for each in types),
+            Endpoint(NOTES, MemoryNotes),
+        ],
+        base_url=BASE,
+    )
+    app = Flask("provider")
+    app.register_blueprint(
+        blueprint(service, authenticate=authenticate, authorize=authorize, translate=translate)
+    )
+    return app
+
+
 @pytest.fixture(scope="session")
 def users() -> ResourceType:
     """Return the type of users: core, enterprise, and an extension of the tests."""
     return USERS
+
+
+@pytest.fixture(scope="session")
+def groups() -> ResourceType:
+    """Return the type of groups, whose members are kept row by row."""
+    return GROUPS
 
 
 @pytest.fixture
@@ -235,19 +325,14 @@ def rows() -> Rows:
 
 @pytest.fixture
 def app(rows: Rows) -> Flask:
-    """Return an application with users and notes below /scim/v2."""
-    service = Service[str](
-        [
-            Endpoint(USERS, lambda caller: MemoryUsers(rows, caller)),
-            Endpoint(NOTES, MemoryNotes),
-        ],
-        base_url=BASE,
-    )
-    app = Flask("provider")
-    app.register_blueprint(
-        blueprint(service, authenticate=authenticate, authorize=authorize, translate=translate)
-    )
-    return app
+    """Return an application with users, groups and notes."""
+    return provider(rows, USERS, GROUPS)
+
+
+@pytest.fixture(scope="module")
+def standard_app() -> Flask:
+    """Return an application with users and groups as the RFC has them, and notes."""
+    return provider(Rows(), replace(USERS, extensions=(Extension(ENTERPRISE_USER),)), GROUPS)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ class TestServiceProviderConfig:
             "bulk": False,
             "filter": True,
             "changePassword": False,
-            "sort": False,
+            "sort": True,
             "etag": True,
         }
 
@@ -53,8 +53,8 @@ class TestSchemasAndResourceTypes:
         found = read(client, "/ResourceTypes")
         resources = found["Resources"]
         assert isinstance(resources, list)
-        assert [each["endpoint"] for each in resources] == ["/Users", "/Notes"]
-        assert found["totalResults"] == 2
+        assert [each["endpoint"] for each in resources] == ["/Users", "/Groups", "/Notes"]
+        assert found["totalResults"] == 3
         for each in resources:
             ResourceType.model_validate(each)
             assert each["meta"]["location"] == f"{BASE}/ResourceTypes/{each['name']}"
@@ -64,7 +64,7 @@ class TestSchemasAndResourceTypes:
         """Core, extensions, and the schemas of discovery itself (RFC 7644, 4)."""
         resources = read(client, "/Schemas")["Resources"]
         assert isinstance(resources, list)
-        names = ["User", "EnterpriseUser", "Badges", "Note"]
+        names = ["User", "EnterpriseUser", "Badges", "Group", "Note"]
         assert [each["name"] for each in resources] == [
             *names,
             *("ServiceProviderConfig", "ResourceType", "Schema"),
@@ -103,7 +103,7 @@ class TestWhatIsRefused:
         assert answer.status_code == 405
         assert answer.headers["Allow"] == "GET"
 
-    @pytest.mark.parametrize("path", ["/ResourceTypes/Group", "/Schemas/urn:x"])
+    @pytest.mark.parametrize("path", ["/ResourceTypes/Device", "/Schemas/urn:x"])
     def test_what_is_not_there_is_not_found(self, path: str, client: FlaskClient) -> None:
         """404, and the message names it."""
         answer = client.get(f"/scim/v2{path}")

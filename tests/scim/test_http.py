@@ -85,6 +85,17 @@ class TestCreate:
         assert created["id"] == "u1"
         assert created["meta"]["version"] == 'W/"1"'
 
+    @pytest.mark.parametrize(
+        "accept", ["application/scim+json", "application/json", "*/*", "application/json;q=0.1"]
+    )
+    def test_answers_are_scim_whatever_json_is_accepted(
+        self, accept: str, client: FlaskClient
+    ) -> None:
+        """RFC 7644, 3.1: one media type, for errors as well."""
+        headers = {"Accept": accept}
+        assert client.get("/scim/v2/Users", headers=headers).content_type == SCIM
+        refused(client.get("/scim/v2/Users/none", headers=headers), 404)
+
     def test_plain_json_is_taken(self, client: FlaskClient) -> None:
         """RFC 7644, 3.1: application/json, with the same meaning."""
         assert client.post("/scim/v2/Users", json=BARBARA).status_code == 201
@@ -222,7 +233,6 @@ class TestSearch:
     @pytest.mark.parametrize(
         ("query", "status", "scim_type", "message"),
         [
-            ("filter=title+sw+%22x%22", 400, "invalidFilter", '"sw" is not available here'),
             ("filter=foo+eq+%22x%22", 400, "invalidFilter", 'no attribute "foo"'),
             ("filter=", 400, "invalidFilter", "ends too early"),
             ("filter=%00", 400, "invalidFilter", "unexpected"),
@@ -234,7 +244,8 @@ class TestSearch:
             ("attributes=id&excludedAttributes=id", 400, "invalidValue", "not both"),
             ("filter=%ff", 400, "invalidSyntax", "not UTF-8"),
             ("a&" * 200, 400, "invalidSyntax", "more than 100 parameters"),
-            ("sortBy=userName", 501, None, "/Users cannot be sorted; leave sortBy"),
+            ("sortBy=foo", 400, "invalidValue", 'User has no attribute "foo"'),
+            ("sortBy=userName&sortOrder=up", 400, "invalidValue", "ascending or descending"),
             ("cursor=", 501, None, "Paging by cursor is not available"),
         ],
     )
@@ -244,6 +255,37 @@ class TestSearch:
         """Never a list of something else."""
         create(client)
         assert message in refused(client.get(f"/scim/v2/Users?{query}"), status, scim_type)
+
+    @pytest.mark.parametrize(
+        ("query", "status", "scim_type", "message"),
+        [
+            ("filter=id+sw+%22x%22", 400, "invalidFilter", '"sw" is not available here'),
+            ("sortBy=id", 501, None, "/Notes cannot be sorted; leave sortBy"),
+        ],
+    )
+    def test_what_storage_cannot_do_is_said(
+        self, query: str, status: int, scim_type: str | None, message: str, client: FlaskClient
+    ) -> None:
+        """Another type may have less; nothing of a query is ever dropped."""
+        assert message in refused(client.get(f"/scim/v2/Notes?{query}"), status, scim_type)
+
+    @pytest.mark.parametrize(
+        ("query", "names"),
+        [
+            ("sortBy=userName", ["Anna", "bert", "Carl"]),
+            ("sortBy=userName&sortOrder=descending", ["Carl", "bert", "Anna"]),
+            ("sortBy=USERNAME&sortOrder=Descending&count=1", ["Carl"]),
+            ("sortBy=emails&startIndex=2", ["bert", "Carl"]),
+            (f"sortBy={quote(ENTERPRISE)}:department", ["Carl", "Anna", "bert"]),
+            ("sortOrder=descending", ["Carl", "Anna", "bert"]),
+        ],
+    )
+    def test_lists_are_sorted(self, query: str, names: list[str], client: FlaskClient) -> None:
+        """RFC 7644, 3.4.2.3; an order without sortBy is ignored."""
+        for name in ("Carl", "Anna", "bert"):
+            create(client, userName=name, emails=[{"value": f"{name}@x"}])
+        found = search(client, query)
+        assert [each["userName"] for each in found["Resources"]] == names
 
     def test_unknown_parameters_are_left_alone(self, client: FlaskClient) -> None:
         """A known client keeps a flag of its own in the query."""
@@ -405,7 +447,7 @@ class TestWhatIsNotThere:
         refused(answer, 405)
         assert answer.headers["Allow"] == allow
 
-    @pytest.mark.parametrize("path", ["/Groups", "/users", "/Users/u1/emails", "//Users", "/%00"])
+    @pytest.mark.parametrize("path", ["/Gruppen", "/users", "/Users/u1/emails", "//Users", "/%00"])
     def test_other_paths_are_not_found(self, path: str, client: FlaskClient) -> None:
         """As SCIM says it, not as HTML."""
         assert "There is nothing at" in refused(client.get(f"/scim/v2{path}"), 404)
