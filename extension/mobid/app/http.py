@@ -11,9 +11,11 @@ from flask_babel import Babel, gettext
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mobid import provisioning, web
-from mobid.api import admin, device, hooks, pki, registration
+from mobid.api import admin, device, hooks, ops, pki, registration
 from mobid.api.problems import Problems
+from mobid.app import access
 from mobid.app.errors import meaning_of
+from mobid.app.readiness import readiness_of
 from mobid.app.scim import authenticate_scim, scim_error_of
 from mobid.auth.sessions import cookie_settings
 from mobid.storage.tables.access import Audience
@@ -46,6 +48,8 @@ def create_app(product: Product) -> Flask:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as Flask says to do it
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0
         )
+    # First of all hooks, so that its line has the last word on every answer.
+    access.register(app, quiet={ops.NAME})
     Babel(app)
     problems = Problems(meaning_of)
     registration.register(
@@ -87,6 +91,7 @@ def create_app(product: Product) -> Flask:
             url_prefix=SCIM_PREFIX,
         )
     )
+    app.register_blueprint(ops.blueprint(readiness_of(product).failing))
     web.register(
         app,
         runner=product.runner,

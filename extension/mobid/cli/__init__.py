@@ -7,6 +7,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from mobid.app.logs import configure
 from mobid.cli.audit import audit
 from mobid.cli.ca import ca
 from mobid.cli.config import config
@@ -17,6 +18,7 @@ from mobid.cli.scripts import scripts
 from mobid.cli.serve import serve, worker
 from mobid.cli.setup import init, migrate
 from mobid.cli.tokens import token
+from mobid.config import LogFormat, LogLevel
 
 __all__ = ["main"]
 
@@ -36,6 +38,7 @@ def main(context: click.Context, home: Path) -> None:
     """Mobile IDs for the identity platform that you already have."""
     # Whatever a command writes - database, journals, locks - is for its owner only.
     os.umask(0o077)
+    configure(LogLevel.WARNING, LogFormat.AUTO)
     context.obj = home
 
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import getpass
 import json
-import logging
 import os
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import rich_click as click
-import structlog
 from click.exceptions import Exit
-from structlog.tracebacks import ExceptionDictTransformer
 
 from mobid.app import Product, is_ready, load_settings
 from mobid.auth.errors import AuthError
@@ -125,20 +121,3 @@ def failures_told() -> Iterator[None]:
 def operator() -> Actor:
     """Return who is at the keyboard, as the operating system knows them."""
     return Actor(ActorKind.OPERATOR, f"cli:{getpass.getuser()}")
-
-
-def log_to_stderr(level: int = logging.INFO) -> None:
-    """Log one JSON object a line on stderr, so that stdout stays the command's own."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Without the values in its frames: secrets and people's data are among them.
-            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        # Looked up at each line: whoever replaces stderr for a while gets what is said meanwhile.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )

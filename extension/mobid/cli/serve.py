@@ -14,7 +14,8 @@ import structlog
 from waitress.wasyncore import close_all
 
 from mobid.app import create_app
-from mobid.cli.context import fail, log_to_stderr, opened
+from mobid.app.logs import configure
+from mobid.cli.context import fail, opened
 from mobid.cli.edge import open_server
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ _log: Final = structlog.get_logger(__name__)
 @click.pass_context
 def serve(context: click.Context, *, jobs: bool) -> None:
     """Serve SCIM, hooks, device API and pages; with SQLite this is the only process."""
-    log_to_stderr()
     with opened(context) as product, only_server(product):
+        log_as_set(product)
         if jobs:
             product.start_worker()
         serve_until_told(create_app(product), product)
@@ -49,8 +50,8 @@ def serve(context: click.Context, *, jobs: bool) -> None:
 @click.pass_context
 def worker(context: click.Context) -> None:
     """Finish what is left over, beside servers that run with --no-jobs on PostgreSQL."""
-    log_to_stderr()
     with opened(context) as product, only_server(product):
+        log_as_set(product)
         told = threading.Event()
         with on_termination(told.set):
             product.start_worker()
@@ -58,6 +59,11 @@ def worker(context: click.Context) -> None:
             # A short wait, again and again: a signal that another thread gets must not be slept over.
             while not told.wait(LOOK_EVERY):
                 pass
+
+
+def log_as_set(product: Product) -> None:
+    """Log as the settings say; until here, and in other commands, warnings are logged only."""
+    configure(product.settings.log_level, product.settings.log_format)
 
 
 def serve_until_told(

@@ -123,6 +123,11 @@ class Effects:
         for ticker in self._tickers:
             ticker.start()
 
+    @property
+    def worker_lives(self) -> bool | None:
+        """Whether the worker of this object goes on; None if it has none."""
+        return all(one.alive for one in self._tickers) if self._tickers else None
+
     def stop(self) -> None:
         """Stop what this object started. An effect at work ends by itself, or is found again later."""
         with ExitStack() as rest:

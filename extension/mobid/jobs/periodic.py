@@ -56,6 +56,11 @@ class Ticker:
         """Run the task now, and then in its rhythm."""
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and still goes on."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Begin no further run."""
         self._stop.set()

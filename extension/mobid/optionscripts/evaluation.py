@@ -67,6 +67,13 @@ class OptionScripts:
         )
         return _offered_once(evaluation)
 
+    def is_alive(self) -> bool:
+        """Tell whether scripts can run; a fork server that is not there is started by asking."""
+        if self._sandbox.server_pid is not None:
+            return True
+        with _availability():
+            return self._sandbox.check("").accepted
+
     def close(self) -> None:
         """End the fork server."""
         self._sandbox.close()

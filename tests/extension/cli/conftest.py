@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +14,7 @@ import pytest
 import structlog
 from click.testing import CliRunner
 
+from mobid.app.logs import Bridge
 from mobid.cli import main
 
 if TYPE_CHECKING:
@@ -44,8 +48,15 @@ def process_of_its_own() -> Iterator[None]:
     """A command sets up the logging and the umask of its process; take that back."""
     umask = os.umask(0o022)
     os.umask(umask)
+    root = logging.getLogger()
+    level, hooks = root.level, (sys.excepthook, threading.excepthook)
     yield
     os.umask(umask)
+    sys.excepthook, threading.excepthook = hooks
+    logging.captureWarnings(capture=False)
+    root.setLevel(level)
+    for handler in [one for one in root.handlers if isinstance(one, Bridge)]:
+        root.removeHandler(handler)
     structlog.reset_defaults()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import secrets
 import socket
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from mobid.app import Product, create_app, initialise, load_settings
 from mobid.auth.tokens import SCOPES
-from mobid.cli.context import fail, failures_told, log_to_stderr
+from mobid.cli.context import fail, failures_told
 from mobid.cli.demo.mail_server import Postbox, mail_server
 from mobid.cli.demo.mailbox import PREFIX as MAILBOX
 from mobid.cli.demo.mailbox import add_mailbox
@@ -47,7 +46,6 @@ PEOPLE: Final = (
 
 def serve_demo(home: Path, port: int, *, kept: bool, mails: Path | None = None) -> None:
     """Serve a demo until it is told to stop; `mails` is a folder for every mail that it sends."""
-    log_to_stderr(logging.WARNING)
     listener = listen(port)
     postbox = Postbox(mails)
     with listener, failures_told(), ExitStack() as running:
