@@ -1,10 +1,6 @@
-"""An OpenBao for trials: in memory, on loopback ports, with a PKI mount that is set up for mobid.  # noqa: INP001  run by its path
+"""Run an OpenBao for trials: in memory, on loopback ports, set up for mobid. `--help` tells more."""  # noqa: INP001  run by its path
 
-    python openbao_dev.py FOLDER
-
-It writes FOLDER/mobid.toml, the settings of a mobid that uses it, and runs until Ctrl-C. What is done
-here as root in `make_pki` is what an operator does once in a real OpenBao. Nothing survives its end.
-"""
+# What is done here as root, in `make_pki`, is what an operator does once in a real OpenBao.
 
 from __future__ import annotations
 
@@ -95,6 +91,12 @@ class DevServer:
             raise OpenBaoFailed(f"{method} {path} answered {answer.status_code}: {answer.text}")
         answered = answer.json() if answer.content else {}
         return answered.get("data") or {}
+
+    def status_of(self, method: str, path: str, token: str) -> int:
+        """Call the API with another token; return the status of the answer."""
+        if self._http is None:
+            raise OpenBaoFailed("OpenBao does not run.")
+        return self._http.request(method, path, headers={"X-Vault-Token": token}).status_code
 
     def make_pki(self, mount: str = "pki", kinds: Sequence[str] = KINDS) -> dict[str, Any]:
         """Make a mount with a CA, roles, a policy and a token; return the settings of the connector."""
@@ -278,7 +280,10 @@ def stop_on_termination(*_: object) -> NoReturn:
 
 def main(arguments: Sequence[str]) -> int:
     """Run a server until it is told to stop."""
-    parser = argparse.ArgumentParser(description="Run an OpenBao for trials of mobid.")
+    parser = argparse.ArgumentParser(
+        description="Run an OpenBao for trials of mobid, until Ctrl-C. It keeps nothing. "
+        "FOLDER/mobid.toml has the settings of a mobid that uses it."
+    )
     parser.add_argument("folder", type=Path, help="Where settings, token and log are written.")
     folder = parser.parse_args(arguments).folder.absolute()
     signal.signal(signal.SIGTERM, stop_on_termination)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mobid.ca.openbao.line import Line
 from mobid.ca.openbao.roles import backdates, digest, faults
-from mobid.ca.openbao.search import PAGE, serials_like
+from mobid.ca.openbao.search import serials_like
 from mobid.ca.openbao.wish import common_name, moment, wish_of
 from mobid.processes.authority import (
     Addresses,
@@ -43,12 +43,9 @@ class OpenBaoCA:
     It keeps nothing itself, and is safe for any number of threads and processes.
     """
 
-    def __init__(
-        self, settings: OpenBaoSettings, *, clock: Callable[[], datetime], page: int = PAGE
-    ) -> None:
+    def __init__(self, settings: OpenBaoSettings, *, clock: Callable[[], datetime]) -> None:
         self._settings: Final = settings
         self._clock: Final = clock
-        self._page: Final = page
         self._line: Final = Line(settings)
 
     def capabilities(self) -> Capabilities:
@@ -107,7 +104,7 @@ class OpenBaoCA:
         with self._line.open() as calls:
             found = [
                 der
-                for serial in serials_like(calls, name, end, page=self._page)
+                for serial in serials_like(calls, name, end)
                 if (der := self._stored(calls, serial)) and _key_hash(der) == order.key_hash
             ]
             chain = self._issuer(calls).chain if found else ()
