@@ -110,7 +110,7 @@ class Handset:
 
     def claim(self, code: str) -> Answer:
         """Claim a code, and remember what for."""
-        answer = self._say("claim", {"code": code, "device": {"name": self.name}})
+        answer = self.say("claim", {"code": code, "device": {"name": self.name}})
         if answer.status == 200:
             self.kid = answer.said["kid"]
             for one in answer.said["keys"]:
@@ -120,11 +120,11 @@ class Handset:
     def keys(self) -> Answer:
         """Send a request for every kind."""
         requests = {kind: _b64(_request_for(key)) for kind, key in self._keys.items()}
-        return self._say("keys", {"csrs": requests})
+        return self.say("keys", {"csrs": requests})
 
     def result(self) -> Answer:
         """Ask for the certificates."""
-        return self._say("result", {})
+        return self.say("result", {})
 
     def confirm(self, certificates: Sequence[Mapping[str, str]]) -> Answer:
         """Say that these are installed, and prove it with the authentication key."""
@@ -134,17 +134,18 @@ class Handset:
         )
         header = {"alg": "ES256", "typ": "mobid-confirm", "url": self._url("confirm")}
         proof = _signed(header, {"kid": self.kid, "hashes": names}, ECKey.import_key(pem))
-        return self._say("confirm", {"hashes": names, "proof": proof})
+        return self.say("confirm", {"hashes": names, "proof": proof})
 
     def status(self) -> str:
         """Return the state of the mobile ID on this phone."""
-        return str(self._say("status", {}).said["state"])
+        return str(self.say("status", {}).said["state"])
 
     def remove(self) -> Answer:
         """Remove the mobile ID from this phone."""
-        return self._say("remove", {})
+        return self.say("remove", {})
 
-    def _say(self, verb: str, payload: Mapping[str, object]) -> Answer:
+    def say(self, verb: str, payload: Mapping[str, object]) -> Answer:
+        """Say anything."""
         answer = self._send(verb, payload)
         # The first message after a claim may have no nonce that is still good: it gets one.
         return self._send(verb, payload) if answer.code == "BAD_NONCE" else answer
@@ -742,9 +743,21 @@ def new_site(
         site.close()
 
 
+@pytest.fixture(scope="session")
+def running_site(new_site: Callable[..., Site]) -> Callable[[str], Site]:
+    """Return the real server that runs on a database of a kind, at which samples can sign in."""
+    running: dict[str, Site] = {}
+
+    def at(kind: str) -> Site:
+        if kind not in running:
+            running[kind] = new_site(kind, "demo = true\n")
+            running[kind].serve()
+        return running[kind]
+
+    return at
+
+
 @pytest.fixture(scope="session", params=DATABASES)
-def site(request: pytest.FixtureRequest, new_site: Callable[[str], Site]) -> Site:
+def site(request: pytest.FixtureRequest, running_site: Callable[[str], Site]) -> Site:
     """A real server that runs, on a database of each kind."""
-    made = new_site(request.param)
-    made.serve()
-    return made
+    return running_site(request.param)
