@@ -36,6 +36,19 @@ LINK: Final = "https://mobid.example.org/e#1.k7Qf3mXb2Zt9Yp4LcR8sVd1WnHaJuE6GoTi
 NOW: Final = datetime.now(UTC)
 
 
+SIGNS_CERTIFICATES: Final = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class MailCA:
     """A CA for mail servers, which can issue what should never be believed, too."""
 
@@ -89,7 +102,13 @@ class MailCA:
             .not_valid_before(NOW - timedelta(days=2))
             .not_valid_after(until)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
         )
+        if ca:
+            builder = builder.add_extension(SIGNS_CERTIFICATES, critical=True)
         if names:
             alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
             builder = builder.add_extension(alternatives, critical=False)

@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from mobid.domain.mails import MailEvent
 from mobid.notify.texts import LONGEST_VALUE, SUBJECTS, write
+from mobid.processes import letters
 from mobid.processes.mailing import Letter
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ VALUES: Final[Mapping[MailEvent, Mapping[str, Any]]] = {
         "valid_to": AT,
         "certificates": ["Authentication", "Signature"],
     },
-    MailEvent.GET_FAILED: {**PROFILE, "reason": "The CA said no.", "reference": "7F3K-22"},
-    MailEvent.NOT_MINE: {**PROFILE, "device": "Pixel 9", "reference": "7F3K-22"},
+    MailEvent.GET_FAILED: {"reason": "The CA said no.", "reference": "7F3K-22"},
+    MailEvent.NOT_MINE: {"device": "Pixel 9", "reference": "7F3K-22"},
     MailEvent.LOCKED_BY_OTHER: {
         **PROFILE,
         "device": "Pixel 9",
@@ -99,6 +100,17 @@ def test_every_event_is_told_with_the_values_that_it_has(event: MailEvent, lette
     assert body.subject in body.html
 
 
+def test_the_values_are_those_that_letters_have() -> None:
+    """The table of `mobid.processes.letters` is what both sides go by."""
+    table = (letters.__doc__ or "").split("=\n")[2]
+    rows = re.split(r"^`(\w+)`", table, flags=re.MULTILINE)[1:]
+    promised = {
+        MailEvent(event): set(re.findall(r"`(\w+)`", row)) - {"at", "enclosed"}
+        for event, row in zip(rows[::2], rows[1::2], strict=True)
+    }
+    assert promised == {event: set(values) for event, values in VALUES.items()}
+
+
 @EVENTS
 def test_every_value_is_said_in_both_forms(event: MailEvent, letter_of: Any) -> None:
     """None is forgotten: texts as they are, moments with their day."""
@@ -114,8 +126,7 @@ def test_every_value_is_said_in_both_forms(event: MailEvent, letter_of: Any) -> 
     ("event", "unknown"),
     [
         (MailEvent.INVITATION, ["profile_name"]),
-        (MailEvent.GET_FAILED, ["profile_name"]),
-        (MailEvent.NOT_MINE, ["profile_name", "device"]),
+        (MailEvent.NOT_MINE, ["device"]),
         (MailEvent.LOCKED_BY_OTHER, ["device", "by"]),
         (MailEvent.ADDRESS_CHANGED, ["address"]),
     ],
@@ -123,7 +134,7 @@ def test_every_value_is_said_in_both_forms(event: MailEvent, letter_of: Any) -> 
 def test_what_may_be_unknown_leaves_no_gap(
     event: MailEvent, unknown: list[str], letter_of: Any
 ) -> None:
-    """A run that ended early knows no profile and no phone, a user may have no address left."""
+    """An order may have no name yet, a code no phone, and a user no address left."""
     body = write(letter_of(event, **dict.fromkeys(unknown, "")), host="example.org")
     assert "“”" not in body.html
     assert '""' not in body.text
