@@ -13,7 +13,6 @@ import rich_click as click
 from click.core import ParameterSource
 
 from mobid.cli.context import USAGE, fail
-from mobid.cli.demo.server import serve_demo
 from mobid.cli.serve import on_termination
 
 if TYPE_CHECKING:
