@@ -136,12 +136,13 @@ def parse_each(text: str, scopes: Sequence[ResourceType]) -> list[Filter]:
     type has raises InvalidFilter.
     """
     parsed = _parsed(text)
-    readers = [_Reader(scope, missing={}) for scope in scopes]
-    trees = [reader.read(parsed) for reader in readers]
-    missing = [reader.missing or {} for reader in readers]
-    for name, error in missing[0].items() if missing else ():
-        if all(name in each for each in missing):
-            raise error
+    missing: list[set[str]] = [set() for _ in scopes]
+    trees = [
+        _Reader(scope, None, names).read(parsed)
+        for scope, names in zip(scopes, missing, strict=True)
+    ]
+    if missing and (nowhere := set.intersection(*missing)):
+        raise InvalidFilter(f"No resource type has the attribute {quoted(min(nowhere))}.")
     return trees
 
 
@@ -320,7 +321,7 @@ class _Reader:
 
     scope: ResourceType
     parent: Path | None = None
-    missing: dict[str, InvalidFilter] | None = None
+    missing: set[str] | None = None
 
     def read(self, node: ast.AST) -> Filter:
         match node:
@@ -400,11 +401,10 @@ class _Reader:
         """Return the path, or None if it is missing and that is no fault."""
         try:
             return self._path(node)
-        except InvalidFilter as error:
+        except InvalidFilter:
             if self.missing is None:
                 raise
-            sub = node.sub_attr.value if node.sub_attr else ""
-            self.missing[f"{node.uri} {node.attr_name}.{sub}".lower()] = error
+            self.missing.add(_named(node).lower())
             return None
 
     def _path(self, node: ast.AttrPath) -> Path:
@@ -414,9 +414,14 @@ class _Reader:
                 raise InvalidFilter(f"Inside of {self.parent}[…] write the sub-attribute alone.")
             sub = resolve_sub(self.parent.attribute, name, error=InvalidFilter)
             return Path(self.parent.attribute, sub, self.parent.extension)
-        text = name if node.uri is None else f"{node.uri}:{name}"
-        suffix = "" if node.sub_attr is None else f".{node.sub_attr.value}"
-        return resolve(text + suffix, self.scope, error=InvalidFilter)
+        return resolve(_named(node), self.scope, error=InvalidFilter)
+
+
+def _named(node: ast.AttrPath) -> str:
+    """Return the path as the client wrote it."""
+    prefix = "" if node.uri is None else f"{node.uri}:"
+    suffix = "" if node.sub_attr is None else f".{node.sub_attr.value}"
+    return f"{prefix}{node.attr_name}{suffix}"
 
 
 def _holds_without_value(node: ast.AttrExpr) -> bool:

@@ -9,7 +9,7 @@ from copy import deepcopy
 from mobid_scim import multi_valued
 from mobid_scim.attributes import Mutability as Rule
 from mobid_scim.attributes import Type
-from mobid_scim.errors import InvalidValue, Mutability
+from mobid_scim.errors import Mutability
 from mobid_scim.merging import merged
 from mobid_scim.patch_request import Kind, PatchOperation
 from mobid_scim.path import Path
@@ -96,8 +96,6 @@ class _Draft:
 def _after(operation: PatchOperation, current: object) -> object:
     """Return what stands at the place of the target after the operation; None is unassigned."""
     kind, value, path = operation.kind, operation.value, operation.target.path
-    if kind is Kind.ADD and value is None:
-        raise InvalidValue(f"{path}: null cannot be added; remove the attribute instead.")
     values = current if isinstance(current, list) else []
     if operation.target.chosen is not None:
         return multi_valued.change_chosen(operation, values) or None

@@ -124,7 +124,7 @@ def _read_operation(item: object, scope: ResourceType) -> Iterator[PatchOperatio
     elif (schema := _extension_alone(text, scope)) is not None:
         yield from _of_extension(kind, schema, value)
     else:
-        yield PatchOperation(kind, read_target(text, scope), value)
+        yield _operation(kind, read_target(text, scope), value)
 
 
 def _check_value(kind: Kind, path: str | None, members: Values) -> None:
@@ -145,6 +145,12 @@ def _kind(value: object) -> Kind:
     raise InvalidSyntax(f"The op of an operation is add, replace or remove, not {shown}.")
 
 
+def _operation(kind: Kind, target: Target, value: object) -> PatchOperation:
+    if kind is Kind.ADD and value is None:
+        raise InvalidValue(f"{target}: null cannot be added; remove it instead.")
+    return PatchOperation(kind, target, value)
+
+
 def _of_attributes(kind: Kind, value: object, scope: ResourceType) -> Iterator[PatchOperation]:
     """Yield what a value without a path asks for, attribute by attribute."""
     if not isinstance(value, dict):
@@ -156,7 +162,7 @@ def _of_attributes(kind: Kind, value: object, scope: ResourceType) -> Iterator[P
         if canonical == "schemas":
             _check_schemas(member, scope)
         elif attribute is not None:
-            yield PatchOperation(kind, Target(Path(attribute)), member)
+            yield _operation(kind, Target(Path(attribute)), member)
         elif schema is not None:
             yield from _of_extension(kind, schema, member)
 
@@ -166,7 +172,7 @@ def _of_extension(kind: Kind, schema: Schema, value: object) -> Iterator[PatchOp
     if kind is Kind.REMOVE:
         for attribute in schema.attributes:
             if not attribute.read_only:
-                yield PatchOperation(kind, Target(Path(attribute, None, schema.id)), None)
+                yield _operation(kind, Target(Path(attribute, None, schema.id)), None)
         return
     if not isinstance(value, dict):
         raise InvalidValue(f"{schema.id} is an object with the attributes of the extension.")
@@ -177,7 +183,7 @@ def _of_extension(kind: Kind, schema: Schema, value: object) -> Iterator[PatchOp
         if known is None:
             names = [each.name for each in schema.attributes]
             raise InvalidSyntax(unknown(name, of=schema.id, known=names))
-        yield PatchOperation(kind, Target(Path(known, None, schema.id)), member)
+        yield _operation(kind, Target(Path(known, None, schema.id)), member)
 
 
 def _extension_alone(text: str, scope: ResourceType) -> Schema | None:

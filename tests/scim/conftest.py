@@ -124,8 +124,8 @@ class Memory:
 
     def get(self, resource_id: str, *, projection: Projection) -> StoredResource:
         """Return the resource, with what is costly only where it is asked for."""
-        stored = self.rows.stored.get(resource_id)
-        if stored is None or not resource_id.startswith(self.type.name[0].lower()):
+        stored = self._all().get(resource_id)
+        if stored is None:
             raise NotFound(f'There is no {self.type.name} "{resource_id}".')
         external_id = self.rows.external_ids.get((self.caller, resource_id))
         computed = self.computed(resource_id, projection)
@@ -150,8 +150,7 @@ class Memory:
         """Return a page, filtered and sorted by the reference meaning."""
         every = [
             represent(self.get(key, projection=Projection(self.type)), self.type, BASE)
-            for key in self.rows.stored
-            if key.startswith(self.type.name[0].lower())
+            for key in self._all()
         ]
         found = [each for each in every if query.filter is None or matches(query.filter, each)]
         if query.sort_by is not None:
@@ -203,6 +202,10 @@ class Memory:
             raise PreconditionFailed(f'{self.type.name} "{resource_id}" was changed by another.')
         del self.rows.stored[resource_id]
 
+    def _all(self) -> dict[str, StoredResource]:
+        prefix = self.type.name[0].lower()
+        return {key: each for key, each in self.rows.stored.items() if key.startswith(prefix)}
+
     def _keep(
         self, stored: StoredResource, resource: Resource, projection: Projection
     ) -> StoredResource:
@@ -234,7 +237,7 @@ class Memory:
 
     def _check_unique(self, resource: Resource, *, besides: str | None) -> None:
         name = str(resource.get(self.unique))
-        for key, stored in self.rows.stored.items():
+        for key, stored in self._all().items():
             other = represent(stored, self.type, BASE).get(self.unique)
             if key != besides and str(other).casefold() == name.casefold():
                 raise Uniqueness(f'The {self.unique} "{name}" is taken.')
@@ -245,7 +248,7 @@ class MemoryNotes:
     """One note for every caller."""
 
     caller: str
-    operators: frozenset[Operator] = frozenset({Operator.EQ})
+    operators: frozenset[Operator] = frozenset(Operator)
 
     def get(self, resource_id: str, *, projection: Projection) -> StoredResource:
         """Return the resource, with what is costly only where it is asked for."""
@@ -263,7 +266,10 @@ class MemoryNotes:
     def search(self, query: Query) -> Page:
         """Return a page, filtered by the reference meaning."""
         found = [self.get("n1", projection=query.projection)]
-        return Page(found[query.offset : query.offset + query.count], 1)
+        whole = represent(found[0], NOTES, BASE)
+        if query.filter is not None and not matches(query.filter, whole):
+            found = []
+        return Page(found[query.offset : query.offset + query.count], len(found))
 
 
 TOKENS = {"Bearer read-write": "alice", "Bearer other": "bob", "Bearer read-only": "reader"}

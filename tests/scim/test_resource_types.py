@@ -194,6 +194,13 @@ class TestFaultsInTheSetUp:
         with pytest.raises(NotYetImplemented, match='operation "delete" is not available'):
             service.delete("me", LEASES, "l1", None)
 
+    def test_an_operator_that_storage_has_not_is_refused(self) -> None:
+        """400 invalidFilter, before storage is asked."""
+        service = Service[str]([Endpoint(LEASES, lambda _: ReadOnlyStorage())], base_url=BASE)
+        query = Query(projection=Projection(LEASES), filter=parse('memo sw "x"', LEASES))
+        with pytest.raises(InvalidFilter, match='"sw" is not available here; available are eq'):
+            service.search("me", LEASES, query)
+
     def test_locations_need_an_absolute_base(self) -> None:
         """A Host header is no base."""
         with pytest.raises(ValueError, match='"/scim/v2" of SCIM is not absolute'):
