@@ -47,7 +47,14 @@ class ActOrder(Strict):
     """An action on the step that the user saw, with the values of its form."""
 
     step_seq = Integer(required=True, metadata={"description": "`step.seq` as it was shown."})
-    input = fields.Dict(keys=fields.String(), load_default=dict)
+    input = fields.Dict(
+        keys=fields.String(),
+        load_default=dict,
+        metadata={
+            "description": "The values of `step.form`. `renew` at step `mail` takes `what`: `code` (a new "
+            "mail code; also without input) or `mail` (a new mail, with another link)."
+        },
+    )
 
 
 def blueprint(

@@ -61,6 +61,15 @@ class ProblemAnswer(Schema):
         metadata={"description": "What is wrong with the input, by field."},
     )
     reference = fields.String(metadata={"description": "What to tell the service desk."})
+    mail_code = fields.String(
+        metadata={
+            "description": "`required`, with `BAD_CODE`: the code came by mail, and the claim has to say "
+            "`mail_code`, too. No try was counted."
+        }
+    )
+    tries_left = fields.Integer(
+        metadata={"description": "With `BAD_CODE`: how often this mail code may still be tried."}
+    )
 
 
 MeaningOf = Callable[[Exception], Meaning | None]

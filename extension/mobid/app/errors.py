@@ -90,6 +90,8 @@ TABLE: Final[Mapping[type[Exception], Row]] = {
     device.BadSignature: Row(400),
     device.BadNonce: Row(400),
     processes.CodeNotUsable: Row(410),
+    processes.BadMailCode: Row(422),
+    processes.MailCodeRequired: Row(422),
     processes.BadCertificateRequest: Row(422),
     processes.KeyTypeNotAllowed: Row(422),
     processes.KeyReused: Row(422),
@@ -158,6 +160,8 @@ def _members(error: Exception) -> Mapping[str, object]:
             return {"errors": errors}
         case processes.InvalidInput(field=name):
             return {"errors": {name: [str(error)]}}
+        case processes.MailCodeRequired() | processes.BadMailCode():
+            return _of_mail_code(error)
         case processes.OptionScriptFailed(reference=reference):
             return {"reference": reference}
         case processes.ScriptNotAccepted(evaluation=evaluation):
@@ -174,3 +178,11 @@ def _members(error: Exception) -> Mapping[str, object]:
                 ],
             }
     return {}
+
+
+def _of_mail_code(
+    error: processes.MailCodeRequired | processes.BadMailCode,
+) -> Mapping[str, object]:
+    if isinstance(error, processes.MailCodeRequired):
+        return {"mail_code": "required"}
+    return {"tries_left": error.tries_left}

@@ -102,7 +102,8 @@ class Product:
                 settings.authority, settings.authority_settings, surroundings
             )
         }
-        self.sandbox: Final = OptionScripts()
+        mailer = mailer or mailer_of(settings)
+        self.sandbox: Final = OptionScripts(mail=mailer is not None)
         self.settlement: Final = Settlement(phone_confirm=settings.times.phone_confirm)
         self.certificate_work: Final = CertificateWork(
             self.units,
@@ -114,7 +115,7 @@ class Product:
         codes = Codes(self.keys.enrolment.reveal())
         self.mail_work: Final = MailWork(
             self.units,
-            mailer or mailer_of(settings),
+            mailer,
             codes,
             qr.png,
             settings.public_url,

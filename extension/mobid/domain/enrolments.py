@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from mobid.domain.mobile_ids import Device
     from mobid.domain.options import Kind
+
+MAIL_CODE_TRIES: Final = 5
+"""After so many tries a mail code is dead. Its link is not: it gets another mail code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,11 @@ class Enrolment:
     token_hash: bytes
     typed_code_hash: bytes
     code_expires_at: datetime
+    mail_code_number: int = 0
+    mail_code_hash: bytes | None = None
+    """Of the second secret of a code that went by mail: only the page shows it."""
+    mail_code_expires_at: datetime | None = None
+    mail_code_tries: int = 0
     claim: Claim | None = None
     keys: tuple[DeviceKey, ...] = ()
     transport_jwk: Mapping[str, str] | None = None
@@ -78,16 +86,37 @@ class Enrolment:
             digest.update(len(part).to_bytes(4, "big") + part)
         return digest.digest()
 
+    @property
+    def by_mail(self) -> bool:
+        """Whether the code went by mail, so that it binds together with its mail code only."""
+        return self.mail_code_hash is not None
+
+    @property
+    def tries_left(self) -> int:
+        """How many more times the mail code may be tried."""
+        return max(0, MAIL_CODE_TRIES - self.mail_code_tries)
+
+    def mail_code_lives(self, at: datetime) -> bool:
+        """Whether the mail code can still be entered."""
+        ends = self.mail_code_expires_at
+        return ends is not None and at < ends and self.tries_left > 0
+
     def renewed(
         self, *, number: int, token_hash: bytes, typed_code_hash: bytes, expires_at: datetime
     ) -> Enrolment:
-        """A new code: it burns the old one and whatever has claimed it, and opens a burnt enrolment."""
+        """A new code: it burns the old one and whatever has claimed it, and opens a burnt enrolment.
+
+        It has no mail code until it gets one.
+        """
         return replace(
             self,
             code_number=number,
             token_hash=token_hash,
             typed_code_hash=typed_code_hash,
             code_expires_at=expires_at,
+            mail_code_hash=None,
+            mail_code_expires_at=None,
+            mail_code_tries=0,
             claim=None,
             keys=(),
             transport_jwk=None,
@@ -96,6 +125,22 @@ class Enrolment:
             approved=None,
             closed=False,
         )
+
+    def with_mail_code(
+        self, *, number: int, mail_code_hash: bytes, expires_at: datetime
+    ) -> Enrolment:
+        """A new mail code, with tries of its own; a phone that has claimed already stays."""
+        return replace(
+            self,
+            mail_code_number=number,
+            mail_code_hash=mail_code_hash,
+            mail_code_expires_at=expires_at,
+            mail_code_tries=0,
+        )
+
+    def tried(self) -> Enrolment:
+        """Somebody tries a mail code; it counts before anybody knows whether it is right."""
+        return replace(self, mail_code_tries=self.mail_code_tries + 1)
 
     def with_keys(
         self, keys: tuple[DeviceKey, ...], transport_jwk: Mapping[str, str] | None, *, at: datetime

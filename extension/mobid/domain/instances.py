@@ -55,6 +55,10 @@ class StepName(StrEnum):
     FAILED = "failed"
 
 
+SHOWS_CODE: Final = frozenset({StepName.QR, StepName.MAIL})
+"""The steps at which a phone can claim the code and send its keys."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptVersion:
     """Which version of an option script made the frozen options."""

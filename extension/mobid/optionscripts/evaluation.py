@@ -10,7 +10,7 @@ import structlog
 
 from mobid.domain.options import Kind, Notify, Options, QRLocation, Recovery, Validity
 from mobid.optionscripts.released import attributes_of, defaults_for
-from mobid.optionscripts.words import DECLARATION
+from mobid.optionscripts.words import declaration
 from mobid.processes.errors import SandboxNotAvailable
 from mobid.processes.ports import Diagnostic, Evaluation, Outcome
 from mobid_scripts.errors import SandboxUnavailable
@@ -36,8 +36,9 @@ class OptionScripts:
     fault, are raised: nothing was decided then, and nothing may be issued.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._sandbox = Sandbox(DECLARATION, limits)
+    def __init__(self, limits: Limits | None = None, *, mail: bool = False) -> None:
+        """`mail` is whether this site has a mail server, so that a script may have codes mailed."""
+        self._sandbox = Sandbox(declaration(mail=mail), limits)
 
     def check(self, source: str) -> Evaluation:
         """Compile a script, in the sandbox too, and return everything that is wrong with it."""

@@ -18,12 +18,14 @@ from mobid_scripts.kinds import Choice, Choices, Span, Table, Text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mobid_scripts.kinds import OptionKind
+
 MOST_USER_ID: Final = 128
 MOST_SERVER_NAME: Final = 64
 MOST_PROFILE_NAME: Final = 64
 
 _NO_ARCHIVE: Final = "needs the key archive, which this version does not have"
-_NO_MAIL: Final = "needs the mail channel, which this version does not have"
+_NO_MAIL: Final = "needs a mail server, which this site does not have: set mail.host"
 _NO_ENCRYPTION: Final = {Kind.ENCRYPTION.value: f"{_NO_ARCHIVE}; leave it out"}
 
 
@@ -31,40 +33,47 @@ def _values(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(str(word) for word in words)
 
 
-_OPTIONS: Final = (
-    Choices(name="certificates", values=_values(Kind), least=1, most=8, unavailable=_NO_ENCRYPTION),
-    Choices(
-        name="selectable_certificates", values=_values(Kind), most=8, unavailable=_NO_ENCRYPTION
-    ),
-    Choice(
-        name="qr_location",
-        values=_values(QRLocation),
-        yes=QRLocation.SELF_SERVICE.value,
-        no=QRLocation.EMAIL.value,
-        unavailable={QRLocation.EMAIL.value: f'{_NO_MAIL}; use "{QRLocation.SELF_SERVICE}"'},
-    ),
-    Span(name="validity", least_days=LEAST_VALIDITY_DAYS, most_years=MOST_VALIDITY_YEARS),
-    Text(name="user_id", most=MOST_USER_ID),
-    Text(name="server_name", most=MOST_SERVER_NAME),
-    Text(name="profile_name", most=MOST_PROFILE_NAME),
-    Table(
-        name="properties",
-        key="[a-z][a-z0-9_]{0,31}",
-        key_words='it is a lower-case letter, then up to 31 lower-case letters, digits or "_"',
-        most_keys=20,
-        most_value=256,
-    ),
-    Choice(
-        name="recover_encryption",
-        values=_values(Recovery),
-        unavailable={
-            str(word): f'{_NO_ARCHIVE}; use "{Recovery.NONE}"'
-            for word in Recovery
-            if word is not Recovery.NONE
-        },
-    ),
-    Choice(name="notify", values=_values(Notify)),
-)
+def _options(*, mail: bool) -> tuple[OptionKind, ...]:
+    no_mail = (
+        {} if mail else {QRLocation.EMAIL.value: f'{_NO_MAIL}; use "{QRLocation.SELF_SERVICE}"'}
+    )
+    return (
+        Choices(
+            name="certificates", values=_values(Kind), least=1, most=8, unavailable=_NO_ENCRYPTION
+        ),
+        Choices(
+            name="selectable_certificates", values=_values(Kind), most=8, unavailable=_NO_ENCRYPTION
+        ),
+        Choice(
+            name="qr_location",
+            values=_values(QRLocation),
+            yes=QRLocation.SELF_SERVICE.value,
+            no=QRLocation.EMAIL.value,
+            unavailable=no_mail,
+        ),
+        Span(name="validity", least_days=LEAST_VALIDITY_DAYS, most_years=MOST_VALIDITY_YEARS),
+        Text(name="user_id", most=MOST_USER_ID),
+        Text(name="server_name", most=MOST_SERVER_NAME),
+        Text(name="profile_name", most=MOST_PROFILE_NAME),
+        Table(
+            name="properties",
+            key="[a-z][a-z0-9_]{0,31}",
+            key_words='it is a lower-case letter, then up to 31 lower-case letters, digits or "_"',
+            most_keys=20,
+            most_value=256,
+        ),
+        Choice(
+            name="recover_encryption",
+            values=_values(Recovery),
+            unavailable={
+                str(word): f'{_NO_ARCHIVE}; use "{Recovery.NONE}"'
+                for word in Recovery
+                if word is not Recovery.NONE
+            },
+        ),
+        Choice(name="notify", values=_values(Notify)),
+    )
+
 
 # fmt: off
 _ATTRIBUTES: Final = (
@@ -74,9 +83,16 @@ _ATTRIBUTES: Final = (
 )
 # fmt: on
 
-DECLARATION: Final = Declaration(
-    options=_OPTIONS,
-    attributes=_ATTRIBUTES,
-    groups="groups",
-    constants={"cert": {kind.name: kind.value for kind in Kind}},
-)
+
+def declaration(*, mail: bool) -> Declaration:
+    """Return what scripts can say at a site, with or without a mail server."""
+    return Declaration(
+        options=_options(mail=mail),
+        attributes=_ATTRIBUTES,
+        groups="groups",
+        constants={"cert": {kind.name: kind.value for kind in Kind}},
+    )
+
+
+DECLARATION: Final = declaration(mail=True)
+"""Everything that a script can say anywhere."""

@@ -1,7 +1,8 @@
 """The codes of an enrolment: derived from one key, so that any server can show them and none stores them.
 
-A token (256 bits, in the QR) and a typed code (80 bits, for fingers) are HMAC-SHA-256 over
-kind ‖ enrolment id ‖ number. The database holds SHA-256 of each.
+A token (256 bits, in the QR), a typed code (80 bits, for fingers) and a mail code (40 bits, beside a
+code that went by mail) are HMAC-SHA-256 over kind ‖ enrolment id ‖ number. The database holds SHA-256
+of each.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from typing import Final
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TYPED_LENGTH: Final = 16
+_MAIL_LENGTH: Final = 8
+_BITS: Final = 5
+"""Of one character of Crockford's base 32."""
 _LOOK_ALIKES: Final = str.maketrans("ILO", "110")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -34,9 +38,11 @@ class Codes:
 
     def typed(self, enrolment_id: str, number: int) -> str:
         """Return the code for fingers: 16 characters of Crockford's base 32 in groups of four."""
-        value = int.from_bytes(self._derive("typed", enrolment_id, number)[:10])
-        plain = "".join(_CROCKFORD[value >> shift & 31] for shift in range(75, -1, -5))
-        return "-".join(plain[start : start + 4] for start in range(0, _TYPED_LENGTH, 4))
+        return _in_fours(self._derive("typed", enrolment_id, number), _TYPED_LENGTH)
+
+    def mail_code(self, enrolment_id: str, number: int) -> str:
+        """Return the second secret of a mailed code: 8 such characters in two groups."""
+        return _in_fours(self._derive("mail", enrolment_id, number), _MAIL_LENGTH)
 
     def _derive(self, kind: str, enrolment_id: str, number: int) -> bytes:
         message = "\x00".join(("mobid-code-v1", kind, enrolment_id, str(number)))
@@ -56,7 +62,24 @@ def code_hash(code: str) -> bytes | None:
     """
     if _TOKEN.fullmatch(code):
         return hashlib.sha256(b"token\x00" + code.encode()).digest()
-    plain = re.sub(r"[\s-]", "", code).upper().translate(_LOOK_ALIKES)
+    plain = _plain(code)
     if len(plain) == _TYPED_LENGTH and set(plain) <= set(_CROCKFORD):
         return hashlib.sha256(b"typed\x00" + plain.encode()).digest()
     return None
+
+
+def mail_code_hash(code: str) -> bytes:
+    """Return the hash that a mail code is compared by, read as people type it like a typed code."""
+    return hashlib.sha256(b"mail\x00" + _plain(code).encode("utf-8", "surrogatepass")).digest()
+
+
+def _in_fours(digest: bytes, length: int) -> str:
+    """Return the beginning of a digest as so many characters, in groups of four."""
+    value = int.from_bytes(digest[: length * _BITS // 8])
+    shifts = range((length - 1) * _BITS, -1, -_BITS)
+    plain = "".join(_CROCKFORD[value >> shift & 31] for shift in shifts)
+    return "-".join(plain[start : start + 4] for start in range(0, length, 4))
+
+
+def _plain(typed: str) -> str:
+    return re.sub(r"[\s-]", "", typed).upper().translate(_LOOK_ALIKES)

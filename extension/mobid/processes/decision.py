@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from mobid.domain.instances import ScriptVersion
-from mobid.domain.options import Kind
-from mobid.processes.errors import CANotAvailable, OptionScriptFailed, RefusedByScript
+from mobid.domain.options import Kind, QRLocation
+from mobid.processes.errors import CANotAvailable, NoEmail, OptionScriptFailed, RefusedByScript
 from mobid.processes.naming import san_for, san_text, subject_for
 from mobid.processes.ports import Diagnostic, Outcome
 
@@ -76,8 +76,9 @@ class OptionDecision:
         """Return the options for a user.
 
         Raise `RefusedByScript` with the script's words, `OptionScriptFailed` with a reference
-        whose diagnostics are logged for the administrators, `CANotAvailable`, or
-        `MissingUserAttribute` if no certificate could be made out in this user's name.
+        whose diagnostics are logged for the administrators, `CANotAvailable`, `NoEmail` if the code
+        is to be mailed to nowhere, or `MissingUserAttribute` if no certificate could be made out in
+        this user's name.
         """
         with self._units.reading() as unit:
             script = unit.scripts.active(SCRIPT_NAME) or self._shipped
@@ -87,6 +88,8 @@ class OptionDecision:
             raise CANotAvailable(self._ca)
         options = self._options(self._sandbox.evaluate(script.source, user, at=now), script)
         self._kinds_must_be_known(options, capabilities, script)
+        if options.qr_location is QRLocation.EMAIL and user.email is None:
+            raise NoEmail
         kinds = sorted({*options.certificates, *options.selectable_certificates})
         names = [names_for(kind, user) for kind in kinds]
         return Decision(

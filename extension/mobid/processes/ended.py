@@ -24,6 +24,8 @@ _WHY: Final = {
     "MOBILE_ID_SUSPENDED": "Your mobile ID was suspended meanwhile. Contact your operator.",
     "OPTION_SCRIPT_ERROR": "The options could not be decided. Tell your service desk the reference.",
     "REFUSED": "You may not get a mobile ID any more. Contact your service desk.",
+    "NO_EMAIL": "Your account has no e-mail address, which your code would go to. "
+    "Contact your service desk.",
     "QR_NOT_DELIVERED": "The mail with your code could not be delivered. Nothing is active. "
     "Have your e-mail address checked, then start again.",
     "MISSING_USER_ATTRIBUTE": "Your account lacks what a certificate needs. Contact your service desk.",

@@ -7,8 +7,9 @@ what that phone may do. Unknown, used, expired and foreign codes are all refused
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
@@ -19,17 +20,19 @@ from mobid.crashpoints import CrashPoint
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.certificates import genuine
 from mobid.domain.enrolments import Claim, DeviceKey
-from mobid.domain.instances import InstanceState, StepName
+from mobid.domain.instances import SHOWS_CODE, InstanceState, StepName
 from mobid.domain.mobile_ids import LockReason, ProfileState
 from mobid.domain.options import Kind
-from mobid.processes.codes import code_hash
+from mobid.processes.codes import code_hash, mail_code_hash
 from mobid.processes.csr import check_csr
 from mobid.processes.ending import fail_get
 from mobid.processes.errors import (
     BadCertificateRequest,
+    BadMailCode,
     CodeNotUsable,
     KeyReused,
     KeyTypeNotAllowed,
+    MailCodeRequired,
     WrongConfirmation,
 )
 from mobid.processes.locking import lock_profile
@@ -107,6 +110,20 @@ class Result:
     certificates: tuple[IssuedCertificate, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A mail code that somebody has sent, and which of an enrolment's mail codes it was counted for."""
+
+    number: int
+    mail_code_hash: bytes = field(repr=False)
+
+    def fits(self, enrolment: Enrolment) -> bool:
+        """Return whether it is right; how long that takes does not tell how nearly."""
+        expected = enrolment.mail_code_hash or b""
+        same = hmac.compare_digest(self.mail_code_hash, expected)
+        return same and self.number == enrolment.mail_code_number
+
+
 class PhoneSide:
     """What phones can do."""
 
@@ -115,16 +132,28 @@ class PhoneSide:
         self._times = times
 
     def claim(
-        self, code: str, *, thumbprint: str, jwk: Mapping[str, str], device: Device
+        self,
+        code: str,
+        *,
+        thumbprint: str,
+        jwk: Mapping[str, str],
+        device: Device,
+        mail_code: str | None = None,
     ) -> Claimed:
-        """Bind a code to the first phone that comes; the same phone gets its answer again."""
+        """Bind a code to the first phone that comes; the same phone gets its answer again.
+
+        A code that went by mail needs the mail code, too: raise `MailCodeRequired`, or
+        `BadMailCode` after a try was counted.
+        """
         found = self._by_code(code)
+        tried = self._try_mail_code(found, code, mail_code)
         with self._units() as unit:
             unit.users.lock(found.user_id)
             enrolment, instance = _running(unit, _find(unit, found.id))
             if enrolment.claim is None:
                 claim = self._new_claim(thumbprint, jwk, device, at=unit.now)
-                self._bind(unit, enrolment, instance, claim, code)
+                _must_be_claimable(unit, enrolment, instance, code)
+                self._bind(unit, enrolment, claim, tried)
                 unit.commit()
                 enrolment = replace(enrolment, claim=claim)
             elif enrolment.claim.thumbprint != thumbprint:
@@ -133,6 +162,26 @@ class PhoneSide:
                 unit.commit()
                 raise CodeNotUsable
             return _claimed(unit, enrolment, instance)
+
+    def _try_mail_code(self, found: Enrolment, code: str, mail_code: str | None) -> Tried | None:
+        """Count a try of a mail code, and commit it, before anybody compares."""
+        if not found.by_mail:
+            return None
+        with self._units() as unit:
+            unit.users.lock(found.user_id)
+            enrolment, instance = _running(unit, _find(unit, found.id))
+            if enrolment.claim is not None:
+                return None
+            _must_be_claimable(unit, enrolment, instance, code)
+            if mail_code is None:
+                raise MailCodeRequired
+            if not enrolment.mail_code_lives(unit.now):
+                raise BadMailCode(0)
+            unit.save(enrolment.tried())
+            actor = _device_actor(enrolment)
+            unit.audit(actor, "get.mail_code_try", "instance", instance.id, of=enrolment.tries_left)
+            unit.commit()
+        return Tried(enrolment.mail_code_number, mail_code_hash(mail_code))
 
     def _by_code(self, code: str) -> Enrolment:
         hashed = code_hash(code)
@@ -157,16 +206,18 @@ class PhoneSide:
         )
 
     @staticmethod
-    def _bind(
-        unit: UnitOfWork, enrolment: Enrolment, instance: Instance, claim: Claim, code: str
-    ) -> None:
-        current = code_hash(code) in {enrolment.token_hash, enrolment.typed_code_hash}
-        waits = instance.step is StepName.QR and unit.now < enrolment.code_expires_at
-        active = unit.users.get(enrolment.user_id).active
-        if not (current and waits and active and unit.enrolments.bind(enrolment, claim)):
+    def _bind(unit: UnitOfWork, enrolment: Enrolment, claim: Claim, tried: Tried | None) -> None:
+        """Link and mail code have to be right in the very UPDATE that binds."""
+        right = None
+        if enrolment.by_mail:
+            if tried is None or not tried.fits(enrolment):
+                raise BadMailCode(enrolment.tries_left)
+            right = tried.mail_code_hash
+        if not unit.enrolments.bind(enrolment, claim, mail_code_hash=right):
             raise CodeNotUsable
         actor = _device_actor(enrolment)
-        unit.audit(actor, "get.claim", "instance", instance.id, device=claim.device.name)
+        instance_id = enrolment.instance_id
+        unit.audit(actor, "get.claim", "instance", instance_id, device=claim.device.name)
 
     def device_key(self, enrolment_id: str) -> Mapping[str, str]:
         """Return the public key (JWK) of the phone that claimed; raise `CodeNotUsable`."""
@@ -188,7 +239,7 @@ class PhoneSide:
             if enrolment.keys:
                 self._must_be_the_same(enrolment, csrs, transport_jwk)
                 return
-            if instance.step is not StepName.QR:
+            if instance.step not in SHOWS_CODE:
                 raise CodeNotUsable
             try:
                 keys = self._checked(unit, instance, csrs)
@@ -333,6 +384,16 @@ class PhoneSide:
         return _running(
             unit, _of_caller(_locked(unit, phone.enrolment_id), phone), completed=completed
         )
+
+
+def _must_be_claimable(
+    unit: UnitOfWork, enrolment: Enrolment, instance: Instance, code: str
+) -> None:
+    """Raise `CodeNotUsable` unless this code is the current one, lives, and is its active owner's."""
+    current = code_hash(code) in {enrolment.token_hash, enrolment.typed_code_hash}
+    waits = instance.step in SHOWS_CODE and unit.now < enrolment.code_expires_at
+    if not (current and waits and unit.users.get(enrolment.user_id).active):
+        raise CodeNotUsable
 
 
 def _find(unit: UnitOfWork, enrolment_id: str) -> Enrolment:

@@ -8,6 +8,7 @@ ProcessError
 │   ├── MobileIDNotActive        MOBILE_ID_NOT_ACTIVE
 │   ├── RefusedByScript          REFUSED
 │   ├── MissingUserAttribute     MISSING_USER_ATTRIBUTE
+│   │   └── NoEmail              NO_EMAIL
 │   ├── NotFound                 NOT_FOUND
 │   ├── StaleStep                STALE_STEP
 │   ├── IllegalAction            ILLEGAL_TRANSITION
@@ -15,6 +16,8 @@ ProcessError
 │   ├── TooManyCodes             TOO_MANY
 │   ├── TooMany                  TOO_MANY
 │   ├── CodeNotUsable            CODE_NOT_USABLE
+│   ├── BadMailCode              BAD_CODE
+│   ├── MailCodeRequired         BAD_CODE
 │   ├── BadCertificateRequest    BAD_CSR
 │   ├── KeyTypeNotAllowed        KEY_TYPE_NOT_ALLOWED
 │   ├── KeyReused                KEY_REUSED
@@ -106,6 +109,15 @@ class MissingUserAttribute(Refusal):
         )
 
 
+class NoEmail(MissingUserAttribute):
+    """The code goes by mail, and there is no address."""
+
+    code = "NO_EMAIL"
+
+    def __init__(self) -> None:
+        super().__init__("emails", "is missing, and the code for your phone goes by mail")
+
+
 class NotFound(Refusal):
     """There is no such thing, or it belongs to somebody else; the answer does not tell which."""
 
@@ -178,6 +190,31 @@ class CodeNotUsable(Refusal):
 
     def __init__(self) -> None:
         super().__init__("This code cannot be used. Ask for a new code on the page and try again.")
+
+
+class BadMailCode(Refusal):
+    """The link is good, the mail code is not: wrong, expired, or tried too often."""
+
+    code = "BAD_CODE"
+
+    def __init__(self, tries_left: int) -> None:
+        self.tries_left = tries_left
+        super().__init__(
+            f"This is not the code of the page. Tries left: {tries_left}."
+            if tries_left
+            else "The code of the page is dead. Get a new code there; the link in the mail stays good."
+        )
+
+
+class MailCodeRequired(Refusal):
+    """The code came by mail, and the phone has to send the mail code, too. No try is counted."""
+
+    code = "BAD_CODE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link came by mail. Enter the code that the page shows, and send it, too."
+        )
 
 
 class BadCertificateRequest(Refusal):

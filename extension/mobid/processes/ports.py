@@ -106,8 +106,13 @@ class Enrolments(Protocol):
     def by_code(self, code_hash: bytes) -> Enrolment | None:
         """Return the enrolment whose current token or typed code has this hash."""
 
-    def bind(self, enrolment: Enrolment, claim: Claim) -> bool:
-        """Bind an unclaimed, open, unexpired code to a phone in one conditional UPDATE; say who won."""
+    def bind(
+        self, enrolment: Enrolment, claim: Claim, *, mail_code_hash: bytes | None = None
+    ) -> bool:
+        """Bind an unclaimed, open, unexpired code to a phone in one conditional UPDATE; say who won.
+
+        A code that went by mail binds if the mail code is right, too, and has not expired.
+        """
 
 
 class Mails(Protocol):

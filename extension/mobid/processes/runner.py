@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mobid.processes.get import Parts
     from mobid.processes.limits import Attempts
     from mobid.processes.ports import UnitOfWork, Units
-    from mobid.processes.steps import Act, Answer, Caller, Step
+    from mobid.processes.steps import Act, Caller, Step
     from mobid.processes.views import StepView
 
 NAMES: Final = {Process.GET: get.NAME, Process.LOCK: lock.NAME}
@@ -223,7 +223,7 @@ class Runner:
             actions = step.actions(run)
             if act.action not in actions:
                 raise IllegalAction(instance, act.action, list(actions))
-            _must_be_asked_for(act.answer, step.view(run))
+            _must_be_asked_for(act, step.view(run))
             outcome = actions[act.action](run, act.answer)
             if isinstance(outcome, Stay):
                 return self._view(run, outcome.hint)
@@ -297,10 +297,10 @@ class Runner:
         )
 
 
-def _must_be_asked_for(answer: Answer, shown: StepView) -> None:
-    """Raise `InvalidInput` for a field that is not in the form of the step: nothing is ignored."""
-    asked = [field.name for field in shown.form]
-    for name in answer:
+def _must_be_asked_for(act: Act, shown: StepView) -> None:
+    """Raise `InvalidInput` for a field that the step does not ask for: nothing is ignored."""
+    asked = [field.name for field in (*shown.form, *shown.inputs.get(act.action, ()))]
+    for name in act.answer:
         if name not in asked:
             right = "this step asks for " + (", ".join(asked) or "nothing")
             raise InvalidInput(name, f"is not known here; {right}")

@@ -53,6 +53,8 @@ class StepView:
     text: Message
     actions: tuple[str, ...] = ()
     form: tuple[Field, ...] = ()
+    inputs: Mapping[str, tuple[Field, ...]] = field(default_factory=dict)
+    """What single actions take beside the form, by the name of the action."""
     data: Mapping[str, object] = field(default_factory=dict)
     """Plain JSON values: text, numbers, lists, and aware datetimes."""
     hint: Message | None = None

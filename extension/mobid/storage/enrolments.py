@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, insert, not_, or_, select, update
+from sqlalchemy import and_, delete, insert, not_, or_, select, update
 
 from mobid.domain.enrolments import Claim, DeviceKey, Enrolment
 from mobid.domain.mobile_ids import Device
@@ -15,6 +15,7 @@ from mobid.storage.tables import enrolment_keys, enrolments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row
 
@@ -47,10 +48,13 @@ class SQLEnrolments:
             or_(enrolments.c.token_hash == code_hash, enrolments.c.typed_code_hash == code_hash)
         )
 
-    def bind(self, enrolment: Enrolment, claim: Claim) -> bool:
+    def bind(
+        self, enrolment: Enrolment, claim: Claim, *, mail_code_hash: bytes | None = None
+    ) -> bool:
         """Bind an unclaimed, open, unexpired code to a phone in one conditional UPDATE; say who won.
 
-        The code is the one of `enrolment`: after *New code* it binds nobody any more.
+        The code is the one of `enrolment`: after *New code* it binds nobody any more. A code that
+        went by mail binds if the mail code is right, too, and has not expired.
         """
         done = self._transaction.write(
             update(enrolments)
@@ -60,6 +64,7 @@ class SQLEnrolments:
                 enrolments.c.claim_thumbprint.is_(None),
                 enrolments.c.code_expires_at > self._transaction.now,
                 not_(enrolments.c.closed),
+                _mail_code_is(mail_code_hash, self._transaction.now),
             )
             .values(_claim_values(claim))
         )
@@ -103,6 +108,14 @@ class SQLEnrolments:
             .order_by(enrolment_keys.c.position)
         )
         return tuple(map(_KEY_MAP.entity, rows))
+
+
+def _mail_code_is(mail_code_hash: bytes | None, now: datetime) -> ColumnElement[bool]:
+    if mail_code_hash is None:
+        return enrolments.c.mail_code_hash.is_(None)
+    return and_(
+        enrolments.c.mail_code_hash == mail_code_hash, enrolments.c.mail_code_expires_at > now
+    )
 
 
 def _claim(row: Row[Any]) -> Claim | None:

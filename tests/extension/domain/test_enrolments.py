@@ -100,3 +100,50 @@ class TestNewCode:
         assert burnt.closed
         renewed = burnt.renewed(number=2, token_hash=b"t2", typed_code_hash=b"c2", expires_at=NOON)
         assert not renewed.closed
+
+
+class TestMailCode:
+    """The second secret of a code that went by mail."""
+
+    MAILED: Final = ENROLMENT.with_mail_code(
+        number=1, mail_code_hash=b"m1", expires_at=NOON + timedelta(minutes=10)
+    )
+
+    def test_makes_the_code_one_that_went_by_mail(self) -> None:
+        """A code of the page has none."""
+        assert (ENROLMENT.by_mail, self.MAILED.by_mail) == (False, True)
+        assert not ENROLMENT.mail_code_lives(NOON)
+
+    def test_lives_until_its_end(self) -> None:
+        """At its end it is dead."""
+        assert self.MAILED.mail_code_lives(NOON + timedelta(minutes=9, seconds=59))
+        assert not self.MAILED.mail_code_lives(NOON + timedelta(minutes=10))
+
+    def test_dies_of_five_tries(self) -> None:
+        """And never counts below none left."""
+        tried = self.MAILED
+        for left in (4, 3, 2, 1, 0, 0):
+            assert tried.mail_code_lives(NOON) is (tried.tries_left > 0)
+            tried = tried.tried()
+            assert tried.tries_left == left
+        assert not tried.mail_code_lives(NOON)
+
+    def test_a_new_one_has_tries_of_its_own_and_lets_no_phone_go(self) -> None:
+        """Only what is of the mail code changes."""
+        claimed = replace(self.MAILED, claim=CLAIM, mail_code_tries=5)
+        renewed = claimed.with_mail_code(number=2, mail_code_hash=b"m2", expires_at=NOON)
+        assert renewed == replace(
+            claimed,
+            mail_code_number=2,
+            mail_code_hash=b"m2",
+            mail_code_expires_at=NOON,
+            mail_code_tries=0,
+        )
+
+    def test_a_new_code_has_none_until_it_gets_one(self) -> None:
+        """But the numbers go on, so that no mail code comes twice."""
+        renewed = self.MAILED.tried().renewed(
+            number=2, token_hash=b"t2", typed_code_hash=b"c2", expires_at=NOON
+        )
+        assert (renewed.by_mail, renewed.mail_code_expires_at) == (False, None)
+        assert (renewed.mail_code_tries, renewed.mail_code_number) == (0, 1)

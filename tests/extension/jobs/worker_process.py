@@ -73,7 +73,7 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     end = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: end.set())
-    handlers = {kind: handler(kind) for kind in ("certificate", "instance")}
+    handlers = {kind: handler(kind) for kind in ("certificate", "instance", "mail")}
     effects = Effects(transactions, url=url, handlers=handlers, timing=TIMING)
     effects.start_worker()
     sys.stdout.write("ready\n")

@@ -52,3 +52,11 @@ def scripts() -> Iterator[Scripts]:
     option_scripts = OptionScripts()
     yield Scripts(option_scripts)
     option_scripts.close()
+
+
+@pytest.fixture(scope="module")
+def mailing_scripts() -> Iterator[Scripts]:
+    """One sandbox of a site with a mail server."""
+    option_scripts = OptionScripts(mail=True)
+    yield Scripts(option_scripts)
+    option_scripts.close()

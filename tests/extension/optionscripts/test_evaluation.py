@@ -14,7 +14,7 @@ from mobid.processes.ports import OptionScript, Outcome
 if TYPE_CHECKING:
     from tests.extension.optionscripts.conftest import Scripts
 
-MAIL = "needs the mail channel, which this version does not have"
+MAIL = "needs a mail server, which this site does not have: set mail.host"
 ARCHIVE = "needs the key archive, which this version does not have"
 
 
@@ -53,6 +53,14 @@ options.notify = "failure"
         recover_encryption=Recovery.NONE,
         notify=Notify.FAILURE,
     )
+
+
+@pytest.mark.parametrize("word", ['"email"', "False"])
+def test_a_site_with_a_mail_server_can_mail_codes(word: str, mailing_scripts: Scripts) -> None:
+    """Then nothing is in the way of the option."""
+    options = mailing_scripts.evaluate(f"options.qr_location = {word}").options
+    assert options is not None
+    assert options.qr_location is QRLocation.EMAIL
 
 
 @pytest.mark.parametrize("source", ["", SHIPPED_VERSION_0])

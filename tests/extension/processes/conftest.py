@@ -565,6 +565,14 @@ class Person:
         assert view.step_name is StepName.QR
         return view
 
+    def gets_to_mail(self, *, notify: str = "both") -> InstanceView:
+        """Come as far as the code that went by mail."""
+        script = f'options.qr_location = "email"\noptions.notify = "{notify}"'
+        self.place.activate(script)
+        view = self.clicks("next", self.starts_get())
+        assert view.step_name is StepName.MAIL
+        return self.sees(view)
+
     def gets_to_approve(self) -> tuple[InstanceView, Phone]:
         """Come as far as the question whether this is their phone."""
         view = self.gets_to_qr()
@@ -665,14 +673,15 @@ class Phone:
         """Its device key, of which nothing but the thumbprint counts here."""
         return {"kty": "EC", "crv": "P-256", "x": self.thumbprint, "y": "y"}
 
-    def claims(self, code: str) -> Claimed:
-        """Claim a code, scanned or typed."""
+    def claims(self, code: str, mail_code: object = None) -> Claimed:
+        """Claim a code, scanned or typed, with the mail code of the page if it came by mail."""
         self.code = code
         self._claimed = self.place.phones.claim(
             code,
             thumbprint=self.thumbprint,
             jwk=self.jwk,
             device=self.device,
+            mail_code=None if mail_code is None else str(mail_code),
         )
         self._caller = PhoneCaller(self._claimed.enrolment_id, self.thumbprint)
         return self._claimed
@@ -710,6 +719,11 @@ class Phone:
         link = view.step.data["link"]
         assert isinstance(link, str)
         return self.claims(link.partition("#1.")[2])
+
+    def opens(self, letter: Letter, mail_code: object = None) -> Claimed:
+        """Claim the code in a letter."""
+        assert letter.enclosed is not None
+        return self.claims(letter.enclosed.link.partition("#1.")[2], mail_code)
 
     def sends_keys(
         self,
@@ -791,7 +805,7 @@ def database(request: pytest.FixtureRequest) -> SharedDatabase:
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[OptionScripts]:
     """One real sandbox for the session: its fork server takes a moment to start."""
-    scripts = OptionScripts()
+    scripts = OptionScripts(mail=True)
     yield scripts
     scripts.close()
 

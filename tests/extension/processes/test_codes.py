@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobid.processes.codes import Codes, code_hash
+from mobid.processes.codes import Codes, code_hash, mail_code_hash
 
 CODES = Codes(b"k" * 32)
 ids = st.uuids().map(str)
@@ -32,11 +32,18 @@ class TestForms:
         assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}", typed)
 
     @given(ids, numbers)
+    def test_a_mail_code_is_40_bits_in_two_groups(self, enrolment: str, number: int) -> None:
+        """Short enough to be read from one screen and typed on another."""
+        code = CODES.mail_code(enrolment, number)
+        assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", code)
+
+    @given(ids, numbers)
     def test_every_server_derives_the_same(self, enrolment: str, number: int) -> None:
         """The key is all that they share."""
         again = Codes(b"k" * 32)
         assert again.token(enrolment, number) == CODES.token(enrolment, number)
         assert again.typed(enrolment, number) == CODES.typed(enrolment, number)
+        assert again.mail_code(enrolment, number) == CODES.mail_code(enrolment, number)
 
 
 class TestApart:
@@ -53,6 +60,14 @@ class TestApart:
         ]
         assert len(set(hashes)) == 2 * 3 * 3 * 2
         assert None not in hashes
+
+    @given(ids, numbers)
+    def test_a_mail_code_is_no_beginning_of_a_typed_one(self, enrolment: str, number: int) -> None:
+        """Who has the mail has not got half of the second secret."""
+        mail_code = CODES.mail_code(enrolment, number).replace("-", "")
+        assert mail_code not in CODES.typed(enrolment, number).replace("-", "")
+        assert mail_code_hash(mail_code) != code_hash(CODES.typed(enrolment, number))
+        assert code_hash(mail_code) is None
 
     def test_parts_of_the_derivation_do_not_run_into_each_other(self) -> None:
         """Enrolment e-1 at 11 is not enrolment e-11 at 1."""
@@ -84,6 +99,16 @@ class TestTyping:
         groups = [spelled[start : start + 4] for start in range(0, 16, 4)]
         fingers = "".join(gap + group for gap, group in zip(gaps, groups, strict=True))
         assert code_hash(fingers + gaps[0]) == code_hash(typed)
+
+    @pytest.mark.parametrize("typed", ["0I1l-oABC", "0i1L oabc", " 011L0AB-C", "0111OABC"])
+    def test_mail_codes_as_well(self, typed: str) -> None:
+        """They are read in the same way."""
+        assert mail_code_hash(typed) == mail_code_hash("0111-0ABC")
+
+    @given(st.text(st.characters(), max_size=60))
+    def test_any_text_has_some_hash_as_a_mail_code(self, text: str) -> None:
+        """What is none is just wrong, and never an error."""
+        assert len(mail_code_hash(text)) == 32
 
     @pytest.mark.parametrize(
         "text",

@@ -315,6 +315,7 @@ class TestStates:
             ("mails", "sent_at = 1, dropped = 'refused'", "sent_or_dropped"),
             ("certificates", "wanted = 'revoked'", "revocation_has_its_time"),
             ("enrolments", "claimed_at = 1", "claim_is_whole_or_none"),
+            ("enrolments", "mail_code_expires_at = 1", "mail_code_has_its_end"),
             ("enrolments", "claim_thumbprint = 'x'", "claim_is_whole_or_none"),
             ("ca_certificates", "standing = 'held'", "standing_has_its_facts"),
             ("ca_certificates", "reason = 1", "standing_has_its_facts"),

@@ -85,6 +85,44 @@ class TestACode:
                 unit.save(current)
                 unit.commit()
 
+    @pytest.mark.parametrize(
+        "case",
+        [
+            (b"right", b"right", True),
+            (b"right", b"wrong", False),
+            (b"right", None, False),
+            (None, b"right", False),
+            (None, None, True),
+        ],
+        ids=["right", "wrong", "missing", "needless", "none"],
+    )
+    def test_of_a_mail_is_bound_with_its_mail_code_only(
+        self,
+        units: SQLUnits,
+        make: Make,
+        enrolment: Enrolment,
+        case: tuple[bytes | None, bytes | None, bool],
+    ) -> None:
+        """Both are judged in the one UPDATE that binds."""
+        stored, said, bound = case
+        mailed = enrolment
+        if stored is not None:
+            ends = enrolment.code_expires_at
+            mailed = enrolment.with_mail_code(number=1, mail_code_hash=stored, expires_at=ends)
+        with units() as unit:
+            unit.save(mailed)
+            assert unit.enrolments.bind(mailed, make.claim(), mail_code_hash=said) is bound
+            unit.commit()
+
+    def test_of_a_mail_is_not_bound_once_its_mail_code_has_lapsed(
+        self, units: SQLUnits, make: Make, enrolment: Enrolment, clock: StandingClock
+    ) -> None:
+        """Although the link lives on."""
+        mailed = enrolment.with_mail_code(number=1, mail_code_hash=b"m", expires_at=clock())
+        with units() as unit:
+            unit.save(mailed)
+            assert not unit.enrolments.bind(mailed, make.claim(), mail_code_hash=b"m")
+
     @pytest.mark.parametrize("why", ["lapsed", "closed", "renewed", "lost"])
     def test_is_not_bound_any_more(
         self, units: SQLUnits, make: Make, enrolment: Enrolment, clock: StandingClock, why: str

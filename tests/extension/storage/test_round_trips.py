@@ -365,6 +365,10 @@ class TestEnrolments:
         full = replace(
             enrolment.with_keys(keys, {"kty": "EC", "x": "ä"}, at=MOMENT),
             claim=make.claim(),
+            mail_code_number=3,
+            mail_code_hash=b"mail code",
+            mail_code_expires_at=MOMENT,
+            mail_code_tries=4,
             bad_keys=2,
             approved=b"\x00approved",
             confirmed_at=MOMENT,

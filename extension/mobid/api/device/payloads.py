@@ -135,9 +135,13 @@ class DevicePayload(_Strict):
 
 
 class ClaimPayload(_Strict):
-    """The token of the QR code or the typed code, and the phone."""
+    """The token of the QR code or the typed code, and the phone.
+
+    `mail_code` is what the page shows if the code came by mail: 8 characters, as people type them.
+    """
 
     code = _text(64, required=True)
+    mail_code = _text(64, required=False)
     device = fields.Nested(DevicePayload, required=True, error_messages=_WORDS)
 
 

@@ -16,9 +16,18 @@ class Phones(Protocol):
     """What phones can do. Everything may raise `CodeNotUsable`."""
 
     def claim(
-        self, code: str, *, thumbprint: str, jwk: Mapping[str, str], device: Device
+        self,
+        code: str,
+        *,
+        thumbprint: str,
+        jwk: Mapping[str, str],
+        device: Device,
+        mail_code: str | None = None,
     ) -> Claimed:
-        """Bind a code to the first phone that comes; the same phone gets its answer again."""
+        """Bind a code to the first phone that comes; the same phone gets its answer again.
+
+        One that went by mail needs the mail code: raise `MailCodeRequired` or `BadMailCode`.
+        """
 
     def device_key(self, enrolment_id: str) -> Mapping[str, str]:
         """Return the public key (JWK) of the phone that claimed."""

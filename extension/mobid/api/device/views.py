@@ -70,7 +70,11 @@ def _get_routes(device: DeviceBlueprint, door: Door, phones: Phones) -> None:
         said = payloads.load(payloads.ClaimPayload(), payload)
         return answers.claimed(
             phones.claim(
-                said["code"], thumbprint=key.thumbprint, jwk=key.jwk, device=said["device"]
+                said["code"],
+                thumbprint=key.thumbprint,
+                jwk=key.jwk,
+                device=said["device"],
+                mail_code=said.get("mail_code"),
             )
         )
 

@@ -13,6 +13,7 @@ from mobid.processes.get.confirm import Confirm
 from mobid.processes.get.creating import Creating
 from mobid.processes.get.has_active import HasActive
 from mobid.processes.get.parts import Parts
+from mobid.processes.get.show_mail import ShowMail
 from mobid.processes.get.show_qr import ShowQR
 from mobid.processes.views import Message
 
@@ -26,4 +27,11 @@ NAME: Final = Message("Get mobile ID")
 
 def steps(parts: Parts) -> tuple[Step, ...]:
     """Return the steps of Get, in their order."""
-    return (HasActive(parts), Confirm(parts), ShowQR(parts), Approve(parts), Creating())
+    return (
+        HasActive(parts),
+        Confirm(parts),
+        ShowQR(parts),
+        ShowMail(parts),
+        Approve(parts),
+        Creating(),
+    )

@@ -30,6 +30,7 @@ from mobid.processes.views import Choice, Field, Message, StepView
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mobid.domain.enrolments import Claim
     from mobid.domain.mobile_ids import MobileID
     from mobid.processes.decision import Decision
     from mobid.processes.steps import Action, Answer, Run
@@ -46,10 +47,15 @@ class Approve:
     name: ClassVar[StepName] = StepName.APPROVE
 
     def view(self, run: Run) -> StepView:
-        """Show the phone's name, and three numbers of which the phone shows one."""
+        """Show the phone's name, and three numbers of which the phone shows one.
+
+        In the mail channel there is no number to pick: the phone knew the mail code of this page.
+        """
         claim = run.enrolment.claim
-        numbers = claim.numbers if claim else ()
         device = claim.device.name if claim else ""
+        if run.enrolment.by_mail:
+            return self._by_mail(device)
+        numbers = claim.numbers if claim else ()
         return StepView(
             title=Message("Is this your phone?"),
             text=Message(
@@ -69,6 +75,19 @@ class Approve:
             data={"device": device},
         )
 
+    @staticmethod
+    def _by_mail(device: str) -> StepView:
+        return StepView(
+            title=Message("Is this your phone?"),
+            text=Message(
+                "%(device)s has the code from your mail and the code from this page, and asks for "
+                "your mobile ID. If you entered the code there, click Next. If you do not hold this "
+                "phone, it is not yours.",
+                {"device": device},
+            ),
+            data={"device": device},
+        )
+
     def actions(self, run: Run) -> Mapping[str, Action]:  # noqa: ARG002  # the same at every run
         """Approve, or refuse in two ways."""
         return {NEXT: self.next, NOT_MINE: self.not_mine, CANCEL: cancel}
@@ -79,9 +98,7 @@ class Approve:
         if run.caller is not None:
             run.caller.must_be_fresh(run.now, self.parts.times.fresh_login)
         claim = run.enrolment.claim
-        numbers = [str(number) for number in claim.numbers] if claim else []
-        picked = one_of(answer, "number", numbers)
-        if claim is None or picked != str(claim.number):
+        if claim is None or not (run.enrolment.by_mail or _picked(answer, claim)):
             return self.not_mine(run, answer)
         if run.instance.basis != basis_of(run.user):
             decision = self._new_decision(run)
@@ -159,3 +176,8 @@ class Approve:
             )
         profile = replace(run.mobile_id.touch(at=run.now), valid_from=start, valid_to=end)
         return profile, tuple(certificates)
+
+
+def _picked(answer: Answer, claim: Claim) -> bool:
+    """Return whether the user picked the number that this phone shows."""
+    return one_of(answer, "number", [str(number) for number in claim.numbers]) == str(claim.number)

@@ -11,7 +11,7 @@ from mobid.domain.instances import StepName
 from mobid.domain.mobile_ids import MobileID, ProfileState
 from mobid.domain.options import Kind
 from mobid.processes.decision import VALIDITY_CLIPPED, end_of
-from mobid.processes.get.moves import cancel, new_code, to_qr
+from mobid.processes.get.moves import cancel, new_code, to_code
 from mobid.processes.get.parts import Parts, options_of
 from mobid.processes.steps import (
     CANCEL,
@@ -85,7 +85,7 @@ class Confirm:
             warnings=(VALIDITY_CLIPPED,) if self._end(run)[1] else (),
         )
         return Changes(
-            instance=to_qr(instance, enrolment, self.parts.times, at=run.now),
+            instance=to_code(instance, enrolment, self.parts.times, at=run.now),
             new=(profile, enrolment) if is_new else (),
             changed=() if is_new else (profile, enrolment),
             audit=(audited("get.code", instance, number=enrolment.code_number),),
@@ -131,7 +131,7 @@ class Confirm:
 
     def _enrolment(self, run: Run, profile: MobileID) -> Enrolment:
         if run.instance.mobile_id is not None:
-            return new_code(run.enrolment, self.parts, at=run.now)
+            return new_code(run, run.enrolment, self.parts)
         blank = Enrolment(
             id=str(uuid.uuid4()),
             instance_id=run.instance.id,
@@ -142,4 +142,4 @@ class Confirm:
             typed_code_hash=b"",
             code_expires_at=run.now,
         )
-        return new_code(blank, self.parts, at=run.now)
+        return new_code(run, blank, self.parts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mobid.domain.instances import StepName
 from mobid.processes.codes import link_of
-from mobid.processes.get.moves import cancel, new_code, to_qr
+from mobid.processes.get.moves import cancel, new_code, to_code
 from mobid.processes.steps import (
     CANCEL,
     NEXT,
@@ -67,9 +67,9 @@ class ShowQR:
     def renew(self, run: Run, answer: Answer) -> Changes | Stay:  # noqa: ARG002  # takes no input
         """Make a new code; it burns the old one and lets a phone go that has claimed it."""
         run.must_be_active_user()
-        enrolment = new_code(run.enrolment, self.parts, at=run.now)
+        enrolment = new_code(run, run.enrolment, self.parts)
         return Changes(
-            instance=to_qr(run.instance, enrolment, self.parts.times, at=run.now),
+            instance=to_code(run.instance, enrolment, self.parts.times, at=run.now),
             changed=(enrolment,),
             audit=(audited("get.code", run.instance, number=enrolment.code_number),),
         )

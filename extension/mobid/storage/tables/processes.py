@@ -104,6 +104,10 @@ enrolments: Final = Table(
     Column("token_hash", LargeBinary, nullable=False),
     Column("typed_code_hash", LargeBinary, nullable=False),
     Column("code_expires_at", Instant, nullable=False),
+    Column("mail_code_number", Number, nullable=False, server_default="0"),
+    Column("mail_code_hash", LargeBinary),
+    Column("mail_code_expires_at", Instant),
+    Column("mail_code_tries", Number, nullable=False, server_default="0"),
     Column("claim_thumbprint", Text),
     Column("claim_jwk", JSON),
     Column("claim_device_name", Text),
@@ -123,6 +127,10 @@ enrolments: Final = Table(
         " AND (claim_thumbprint IS NULL) = (claim_jwk IS NULL)"
         " AND (claim_thumbprint IS NULL) = (claim_device_name IS NULL)",
         name="claim_is_whole_or_none",
+    ),
+    CheckConstraint(
+        "(mail_code_hash IS NULL) = (mail_code_expires_at IS NULL)",
+        name="mail_code_has_its_end",
     ),
     UniqueConstraint("instance_id"),
     UniqueConstraint("token_hash"),

@@ -28,7 +28,9 @@ from mobid.domain.options import Kind
 from mobid.processes.enrolment import Caller, Claimed, IssuedCertificate, Result, ResultPending
 from mobid.processes.errors import (
     BadCertificateRequest,
+    BadMailCode,
     CodeNotUsable,
+    MailCodeRequired,
     TooMany,
     WrongConfirmation,
 )
@@ -99,11 +101,22 @@ class OneEnrolment:
     transport_jwk: Mapping[str, str] | None = None
     certificates: tuple[IssuedCertificate, ...] = ()
     state: ProfileState = ProfileState.PENDING
+    mail_code: str | None = None
 
     def claim(
-        self, code: str, *, thumbprint: str, jwk: Mapping[str, str], device: Device
+        self,
+        code: str,
+        *,
+        thumbprint: str,
+        jwk: Mapping[str, str],
+        device: Device,
+        mail_code: str | None = None,
     ) -> Claimed:
         """Bind the code to the first phone."""
+        if self.mail_code is not None and mail_code is None:
+            raise MailCodeRequired
+        if self.mail_code != mail_code:
+            raise BadMailCode(tries_left=4)
         if code != TOKEN or self.jwk not in (None, jwk):
             raise CodeNotUsable
         self.jwk, self.device, self.thumbprint = jwk, device, thumbprint

@@ -59,6 +59,29 @@ class TestGet:
         assert enrolment.jwk == phone.public
         assert enrolment.device == Device(name="Anna's phone", platform="ios", model="X")
 
+    def test_a_claim_of_a_mailed_code_needs_the_mail_code(
+        self, phone: Phone, enrolment: OneEnrolment
+    ) -> None:
+        """A missing one is asked for, a wrong one counted; the right one goes on as it was typed."""
+        enrolment.mail_code = "abcd efgh"
+        missing = phone.claim().get_json()
+        assert (missing["status"], missing["code"]) == (422, "BAD_CODE")
+        assert missing["mail_code"] == "required"
+        assert "tries_left" not in missing
+        assert missing["detail"].startswith("This link came by mail.")
+        wrong = phone.claim(mail_code="ABCD-EFGJ").get_json()
+        assert (wrong["status"], wrong["code"], wrong["tries_left"]) == (422, "BAD_CODE", 4)
+        assert wrong["detail"] == "This is not the code of the page. Tries left: 4."
+        assert "mail_code" not in wrong
+        assert phone.claim(mail_code="abcd efgh").status_code == 200
+
+    @pytest.mark.parametrize("code", [12345678, None, "", " ", "A" * 65, ["ABCD"]])
+    def test_a_mail_code_is_a_text(self, phone: Phone, code: object) -> None:
+        """Whatever else it is, it is refused before anybody counts or compares."""
+        answer = phone.claim(mail_code=code)
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "INVALID_INPUT")
+        assert list(answer.get_json()["errors"]) == ["mail_code"]
+
     def test_platform_and_model_may_be_left_out(
         self, phone: Phone, enrolment: OneEnrolment
     ) -> None:

@@ -305,6 +305,10 @@ def _processes() -> None:
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("typed_code_hash", sa.LargeBinary(), nullable=False),
         sa.Column("code_expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("mail_code_number", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("mail_code_hash", sa.LargeBinary()),
+        sa.Column("mail_code_expires_at", sa.BigInteger()),
+        sa.Column("mail_code_tries", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("claim_thumbprint", sa.Text()),
         sa.Column("claim_jwk", sa.Text()),
         sa.Column("claim_device_name", sa.Text()),
@@ -324,6 +328,10 @@ def _processes() -> None:
             " AND (claim_thumbprint IS NULL) = (claim_jwk IS NULL)"
             " AND (claim_thumbprint IS NULL) = (claim_device_name IS NULL)",
             name=op.f("ck_enrolments_claim_is_whole_or_none"),
+        ),
+        sa.CheckConstraint(
+            "(mail_code_hash IS NULL) = (mail_code_expires_at IS NULL)",
+            name=op.f("ck_enrolments_mail_code_has_its_end"),
         ),
         _refers("enrolments", "instance_id", "instances.id"),
         _refers("enrolments", "mobile_id", "mobile_ids.id"),
