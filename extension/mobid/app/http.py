@@ -83,6 +83,7 @@ def create_app(product: Product) -> Flask:
                 units=product.units,
                 transactions=product.transactions,
                 settlement=product.settlement,
+                guard=product.guard,
                 base_url=settings.public_url + SCIM_PREFIX,
             ),
             authenticate=authenticate_scim(product.tokens),

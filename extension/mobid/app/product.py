@@ -17,6 +17,8 @@ from mobid.config import key_folder, read_keys
 from mobid.jobs import Effects, Periodic, Timing
 from mobid.notify import SMTPMailer
 from mobid.optionscripts import SCRIPT_NAME, SHIPPED_VERSION_0, OptionScripts
+from mobid.processes.ca_gone import LostAuthorities
+from mobid.processes.care import Care
 from mobid.processes.certificate_work import CertificateWork
 from mobid.processes.codes import Codes
 from mobid.processes.decision import OptionDecision
@@ -25,6 +27,7 @@ from mobid.processes.get import Parts
 from mobid.processes.instance_work import InstanceWork
 from mobid.processes.limits import Attempts
 from mobid.processes.mail_work import MailWork
+from mobid.processes.mass_changes import MassChangeGuard
 from mobid.processes.option_scripts import OptionScriptLife
 from mobid.processes.ports import StoredScript
 from mobid.processes.reconciliation import Reconciliation
@@ -125,6 +128,11 @@ class Product:
             self.units, self.authorities, self.certificate_work.ask
         )
         self.time_outs: Final = TimeOuts(self.units)
+        self.care: Final = Care(self.units, self.settlement)
+        self.guard: Final = MassChangeGuard(settings.guard)
+        self.lost_authorities: Final = LostAuthorities(
+            self.units, self.authorities, self.settlement
+        )
         self.audit_log: Final = AuditLog(self.engine, clock=clock)
         self.tokens: Final = BearerTokens(APITokens(self.transactions), self.units)
         front_ends = FrontEnds(self.transactions)

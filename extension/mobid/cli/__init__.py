@@ -14,6 +14,7 @@ from mobid.cli.config import config
 from mobid.cli.demo import demo
 from mobid.cli.effects import effects
 from mobid.cli.frontends import frontend
+from mobid.cli.mobile_ids import mobile_ids
 from mobid.cli.scripts import scripts
 from mobid.cli.serve import serve, worker
 from mobid.cli.setup import init, migrate
@@ -51,6 +52,7 @@ for command in (
     frontend,
     init,
     migrate,
+    mobile_ids,
     scripts,
     serve,
     token,

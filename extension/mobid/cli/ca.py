@@ -6,7 +6,7 @@ from typing import Any
 
 import rich_click as click
 
-from mobid.cli.context import emit, failures_told, opened, output_option
+from mobid.cli.context import emit, fail, failures_told, opened, operator, output_option
 
 
 @click.group()
@@ -43,3 +43,27 @@ def reconcile(context: click.Context, output: str) -> None:
         product.reconciliation.probe()
         asked = product.reconciliation.run()
     emit(output, {"asked": asked}, f"{asked} certificates were asked for.")
+
+
+@ca.command("declare-gone")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do it, instead of only saying what it would mean.")
+@output_option
+@click.pass_context
+def declare_gone(context: click.Context, name: str, yes: bool, output: str) -> None:
+    """Say that a CA will never answer again: what waits for its revocations goes on without it.
+
+    The mobile IDs are locked here. Their certificates are not confirmed as revoked by the CA, and
+    whoever still trusts it may take them until they end.
+    """
+    with opened(context) as product, failures_told():
+        waiting = len(product.lost_authorities.waiting(name))
+        if not yes:
+            fail(
+                f'{waiting} revocations wait for the CA "{name}". To go on without its word, '
+                f"add --yes: they will never be confirmed by it."
+            )
+        given_up = product.lost_authorities.declare_gone(name, by=operator())
+    data = {"ca": name, "given_up": given_up, "confirmed_by_the_ca": False}
+    text = f'{given_up} revocations are given up; they are not confirmed by the CA "{name}".'
+    emit(output, data, text)

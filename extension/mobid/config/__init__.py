@@ -17,6 +17,7 @@ from mobid.config.load import load
 from mobid.config.private import read_secret_file
 from mobid.config.secret import Secret
 from mobid.config.settings import (
+    Guard,
     Limits,
     LogFormat,
     LogLevel,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from mobid.domain.errors import IllegalTransition
 from mobid.domain.work import Work
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Certificate:
     reason: RevocationReason = RevocationReason.UNSPECIFIED
     revoked_at: datetime | None = None
     asked_at: datetime | None = None
+    given_up_at: datetime | None = None
+    """When an operator declared its CA gone: the CA's last word stands, and is not the one we want."""
     work: Work = field(default_factory=Work)
 
     @property
@@ -95,8 +98,14 @@ class Certificate:
         return (
             (self.wanted, self.ca_state) in AGREED
             or self.ca_state is CAState.EXPIRED
-            or (not self.holdable and (self.wanted, self.ca_state) == (Wanted.HELD, CAState.VALID))
+            or self.held_here_only
+            or self.given_up_at is not None
         )
+
+    @property
+    def held_here_only(self) -> bool:
+        """Whether it is suspended here and visibly still valid in its CA, which cannot hold."""
+        return not self.holdable and (self.wanted, self.ca_state) == (Wanted.HELD, CAState.VALID)
 
     @property
     def usable(self) -> bool:
@@ -110,8 +119,8 @@ class Certificate:
 
     @property
     def gone(self) -> bool:
-        """Whether the CA has confirmed that nobody can use it any more."""
-        return self.ca_state in GONE
+        """Whether the CA has confirmed that nobody can use it any more, or never will say anything."""
+        return self.ca_state in GONE or self.given_up_at is not None
 
     def want(
         self,
@@ -140,7 +149,14 @@ class Certificate:
 
     def quarantine(self, *, der: bytes, serial: str | None, at: datetime) -> Certificate:
         """A certificate came back that is not what was ordered: nobody gets it, and it is revoked."""
-        kept = replace(self, quarantined=True, der=der, serial=serial, ca_state=CAState.VALID)
+        kept = replace(
+            self,
+            quarantined=True,
+            der=der,
+            serial=serial,
+            ca_state=CAState.VALID,
+            given_up_at=None,
+        )
         if kept.wanted is Wanted.REVOKED:
             return kept.nudged(at)
         return kept.want(Wanted.REVOKED, at=at, reason=RevocationReason.CESSATION_OF_OPERATION)
@@ -151,8 +167,21 @@ class Certificate:
         News starts a fresh attempt at once. The same word again leaves the attempt to its back-off.
         """
         news = ca_state is not self.ca_state
-        heard = replace(self, ca_state=ca_state, asked_at=at)
-        return heard.nudged(at) if news or heard.settled else heard
+        heard = replace(self, ca_state=ca_state, asked_at=at, given_up_at=None)
+        waits = self.work.wanted and not heard.settled and not news
+        return heard if waits else heard.nudged(at)
+
+    def give_up(self, *, at: datetime) -> Certificate:
+        """An operator has declared the CA gone: its revocation is never confirmed, and not asked for."""
+        if self.wanted is not Wanted.REVOKED or self.settled:
+            raise IllegalTransition(
+                "Certificate",
+                self.id,
+                state=f"{self.wanted}/{self.ca_state}",
+                event="give-up",
+                right="is for one whose revocation its CA has not confirmed",
+            )
+        return replace(self, given_up_at=at, work=self.work.done())
 
     def nudged(self, at: datetime) -> Certificate:
         """Return it with work wanted, at a fresh attempt, exactly when the two voices differ."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +10,7 @@ from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.errors import IllegalTransition, ProfileNotLockable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
@@ -45,9 +46,23 @@ LOCKABLE: Final = {
 
 
 class Hold(StrEnum):
-    """Why a mobile ID is suspended. Holds are a set: each is lifted by the one who placed it."""
+    """Why a mobile ID is suspended. Holds are a set: each is lifted by its own kind only."""
 
     USER_STATE = "user_state"
+    """Its user is inactive; it goes when the user is active again."""
+    OPERATOR = "operator"
+    """An operator placed it, and an operator lifts it."""
+    MASS_CHANGE = "mass_change"
+    """Its user was deleted with so many others that it may be a mistake; an operator decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Who placed a hold, when, and why, for whoever has to decide whether to lift it."""
+
+    placed_by: Actor
+    placed_at: datetime
+    why: str = ""
 
 
 class LockReason(StrEnum):
@@ -86,7 +101,7 @@ class MobileID:
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     device: Device | None = None
-    holds: frozenset[Hold] = frozenset()
+    holds: Mapping[Hold, Placed] = field(default_factory=dict)
     failure: str | None = None
     locked_at: datetime | None = None
     locked_by: Actor | None = None
@@ -96,6 +111,10 @@ class MobileID:
     def live(self) -> bool:
         """Whether it holds its user's slot."""
         return self.state in LIVE
+
+    def usable(self, at: datetime) -> bool:
+        """Whether it can be used: active, and not past its end, even if no sweep has come by yet."""
+        return self.state is ProfileState.ACTIVE and not self.past_end(at)
 
     def past_end(self, at: datetime) -> bool:
         """Whether its end is reached."""
@@ -137,15 +156,17 @@ class MobileID:
             at, state=ProfileState.LOCKING, locked_at=at, locked_by=by, locked_for=reason
         )
 
-    def hold(self, hold: Hold, *, at: datetime) -> MobileID:
-        """Suspend it for one more reason; the same reason twice is one."""
+    def hold(self, hold: Hold, *, by: Actor, why: str, at: datetime) -> MobileID:
+        """Suspend it for one more reason; the same reason twice is one, and the first stands."""
         self._must_be(CAN_END, "hold", "is for an active or inactive one")
-        return self._changed(at, state=ProfileState.INACTIVE, holds=self.holds | {hold})
+        placed = {hold: Placed(placed_by=by, placed_at=at, why=why)}
+        return self._changed(at, state=ProfileState.INACTIVE, holds={**placed, **self.holds})
 
     def lift(self, hold: Hold, *, at: datetime) -> MobileID:
         """Take one reason back. It stays inactive until `resume`: the CA has the last word."""
         self._must_be({ProfileState.INACTIVE}, "lift of a hold", "is for an inactive one")
-        return self._changed(at, holds=self.holds - {hold})
+        left = {one: placed for one, placed in self.holds.items() if one is not hold}
+        return self._changed(at, holds=left)
 
     def resume(self, *, at: datetime) -> MobileID:
         """The last hold is lifted and the CA has confirmed every release."""
@@ -174,6 +195,10 @@ class MobileID:
                 "Mobile ID", self.id, state=self.state, event="expiry", right="is not due yet"
             )
         return self._changed(at, state=ProfileState.EXPIRED)
+
+    def as_of(self, at: datetime) -> MobileID:
+        """Return it as the clock has it: expired, if its end is reached and nobody has seen it yet."""
+        return self.expire(at=at) if self.can_expire(at) else self
 
     def touch(self, *, at: datetime) -> MobileID:
         """Return the next version: something that is shown with it, such as a certificate, changed."""

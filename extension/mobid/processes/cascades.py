@@ -7,49 +7,68 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mobid.domain.certificates import Wanted
-from mobid.domain.mobile_ids import Hold, LockReason
+from mobid.domain.mobile_ids import Hold, LockReason, ProfileState
 from mobid.processes.ending import fail_get
+from mobid.processes.expiry import expire_if_over
+from mobid.processes.holds import lift, place
 from mobid.processes.locking import lock_profile
 
 if TYPE_CHECKING:
     from mobid.domain.actors import Actor
+    from mobid.domain.mobile_ids import MobileID
+    from mobid.processes.mass_changes import MassChangeGuard
     from mobid.processes.ports import UnitOfWork
     from mobid.processes.settlement import Settlement
 
 
-def user_deactivated(unit: UnitOfWork, user_id: str, *, by: Actor) -> None:
-    """Suspend the live mobile ID by the hold *user state*; a pending one fails."""
+def user_deactivated(
+    unit: UnitOfWork, user_id: str, *, by: Actor, guard: MassChangeGuard | None = None
+) -> None:
+    """Suspend the live mobile ID by the hold *user state*; a pending one fails.
+
+    The guard of mass changes counts it, and only alarms: a suspension can be taken back.
+    """
+    if guard is not None:
+        guard.deactivation(unit, by)
     _fail_running_get(unit, user_id, by=by)
-    profile = unit.mobile_ids.live_of(user_id)
-    if profile is None:
-        return
-    unit.save(profile.hold(Hold.USER_STATE, at=unit.now))
-    for certificate in unit.certificates.of_mobile_id(profile.id):
-        unit.save(certificate.want(Wanted.HELD, at=unit.now))
-    unit.audit(by, "mobile_id.hold", "mobile_id", profile.id, hold=Hold.USER_STATE)
+    profile = _live(unit, user_id)
+    if profile is not None and Hold.USER_STATE not in profile.holds:
+        place(unit, profile, Hold.USER_STATE, by=by, why="The user is inactive.")
 
 
 def user_reactivated(unit: UnitOfWork, user_id: str, settlement: Settlement, *, by: Actor) -> None:
     """Lift that hold; the mobile ID is active again once the CA has confirmed every release."""
-    profile = unit.mobile_ids.live_of(user_id)
-    if profile is None or Hold.USER_STATE not in profile.holds:
-        return
-    lifted = profile.lift(Hold.USER_STATE, at=unit.now)
-    unit.save(lifted)
-    unit.audit(by, "mobile_id.lift", "mobile_id", profile.id, hold=Hold.USER_STATE)
-    if not lifted.holds:
-        for certificate in unit.certificates.of_mobile_id(profile.id):
-            unit.save(certificate.want(Wanted.VALID, at=unit.now))
-        settlement.settle(unit, profile.id)
+    profile = _live(unit, user_id)
+    if profile is not None and Hold.USER_STATE in profile.holds:
+        lift(unit, profile, Hold.USER_STATE, settlement, by=by, why="The user is active again.")
 
 
-def user_deleted(unit: UnitOfWork, user_id: str, *, by: Actor) -> None:
-    """Lock the live mobile ID; a pending one fails."""
+def user_deleted(
+    unit: UnitOfWork, user_id: str, *, by: Actor, guard: MassChangeGuard | None = None
+) -> None:
+    """Lock the live mobile ID; a pending one fails.
+
+    Where the guard of mass changes finds one deletion too many, it is suspended instead, by the
+    hold *mass change*: an operator decides what was meant.
+    """
+    stopped = guard is not None and guard.stops_deletion(unit, by)
     _fail_running_get(unit, user_id, by=by)
-    profile = unit.mobile_ids.live_of(user_id)
-    if profile is not None:
+    profile = _live(unit, user_id)
+    if profile is None:
+        return
+    if stopped:
+        unit.users.keep_names(user_id)
+        place(unit, profile, Hold.MASS_CHANGE, by=by, why="Its user was deleted with many others.")
+    else:
         lock_profile(unit, profile, by=by, reason=LockReason.USER_DELETED)
+
+
+def _live(unit: UnitOfWork, user_id: str) -> MobileID | None:
+    """Return what a cascade concerns: the live mobile ID, unless its end is reached."""
+    profile = unit.mobile_ids.live_of(user_id)
+    if profile is None or expire_if_over(unit, profile).state is ProfileState.EXPIRED:
+        return None
+    return profile
 
 
 def _fail_running_get(unit: UnitOfWork, user_id: str, *, by: Actor) -> None:

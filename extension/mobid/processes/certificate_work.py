@@ -17,7 +17,17 @@ from mobid.crashpoints import CrashPoint, crashpoint
 from mobid.domain.actors import SYSTEM, Actor, ActorKind
 from mobid.domain.certificates import GONE, CAState, Certificate, RevocationReason, Wanted
 from mobid.domain.mobile_ids import LockReason, ProfileState
-from mobid.processes.authority import Holds, Issued, Order, Pending, Reason, Rejected, Status
+from mobid.processes.authority import (
+    AuthorityError,
+    Holds,
+    Issued,
+    Order,
+    Pending,
+    Reason,
+    Rejected,
+    Status,
+    Unavailable,
+)
 from mobid.processes.ending import fail_get
 from mobid.processes.locking import lock_profile
 from mobid.processes.orders import duplicate_of, is_stored, order_of, serial_of
@@ -83,11 +93,10 @@ class CertificateWork:
         certificate = self._read(certificate_id)
         if certificate.settled:
             return
-        authority = self._authorities[certificate.ca]
         if certificate.der is None:
-            self._order(certificate, authority)
+            self._order(certificate, self._authority(certificate))
         else:
-            self._tell(certificate, authority)
+            self._tell(certificate)
         self._must_agree(certificate_id)
 
     def _must_agree(self, certificate_id: str) -> None:
@@ -100,8 +109,7 @@ class CertificateWork:
         """Ask the CA for its own word on a certificate, and draw the consequences."""
         certificate = self._read(certificate_id)
         if certificate.der is not None:
-            word = _word(self._authorities[certificate.ca], certificate)
-            self._store_word(certificate, word)
+            self._store_word(certificate, self._word(certificate))
 
     def _order(self, certificate: Certificate, authority: Authority) -> None:
         order = order_of(certificate)
@@ -246,13 +254,42 @@ class CertificateWork:
             if self._settlement.settle(unit, mobile_id):
                 unit.commit()
 
-    def _tell(self, certificate: Certificate, authority: Authority) -> None:
+    def _tell(self, certificate: Certificate) -> None:
         """Tell the CA what we want, then believe only its own word."""
-        word = _word(authority, certificate)
+        word = self._word(certificate)
         if word not in GONE and word.value != certificate.wanted.value:
-            self._demand(certificate, authority, word)
-            word = _word(authority, certificate)
+            self._demand(certificate, self._authority(certificate), word)
+            word = self._word(certificate)
         self._store_word(certificate, word)
+
+    def _authority(self, certificate: Certificate) -> Authority:
+        """Return the CA of a certificate; one that is not in the settings any more is away."""
+        try:
+            return self._authorities[certificate.ca]
+        except KeyError:
+            raise Unavailable(
+                f'The CA "{certificate.ca}" is not in the settings; put it back, or declare it gone '
+                f"with: mobid ca declare-gone {certificate.ca}"
+            ) from None
+
+    def _word(self, certificate: Certificate) -> CAState:
+        """Return the CA's own word on a certificate, unless its end is reached: that is the clock's.
+
+        A certificate past its end is of no use to anybody, whatever its CA says, and whether it
+        says anything. A quarantined one that the CA does not know is absent: those bytes came from
+        we do not know where, nobody was given them, and there is nothing that this CA could revoke.
+        A certificate that we have verified stays `unknown`: its CA has lost it, and a person must
+        look at that.
+        """
+        try:
+            word = HEARD[self._authority(certificate).status(certificate.der or b"")]
+        except AuthorityError:
+            if not _is_past_end(certificate, self._now()):
+                raise
+            return CAState.EXPIRED
+        if word is not CAState.REVOKED and _is_past_end(certificate, self._now()):
+            return CAState.EXPIRED
+        return CAState.ABSENT if certificate.quarantined and word is CAState.UNKNOWN else word
 
     def _demand(self, certificate: Certificate, authority: Authority, word: CAState) -> None:
         """Call the CA. What it rejects may be done already, or not be its own: its word will tell."""
@@ -334,12 +371,10 @@ class CertificateWork:
             return unit.now
 
 
-def _word(authority: Authority, certificate: Certificate) -> CAState:
-    """Return the CA's own word on a certificate.
-
-    A quarantined one that it does not know is absent: those bytes came from we do not know where,
-    nobody was given them, and there is nothing that this CA could revoke. A certificate that we
-    have verified stays `unknown`: its CA has lost it, and a person must look at that.
-    """
-    word = HEARD[authority.status(certificate.der or b"")]
-    return CAState.ABSENT if certificate.quarantined and word is CAState.UNKNOWN else word
+def _is_past_end(certificate: Certificate, now: datetime) -> bool:
+    """Tell whether the certificate that came back has ended, by its own words, not by our order."""
+    try:
+        end = x509.load_der_x509_certificate(certificate.der or b"").not_valid_after_utc
+    except ValueError:
+        return False
+    return now >= end

@@ -58,12 +58,7 @@ class Done:
         profile = run.mobile_id
         values = {"name": profile.profile_name, "state": profile.state.value}
         if run.instance.process is Process.LOCK:
-            return StepView(
-                title=Message("Mobile ID locked"),
-                text=Message(
-                    "%(name)s is locked, and its certificates are revoked in the CA.", values
-                ),
-            )
+            return StepView(title=Message("Mobile ID locked"), text=_how_far_locked(run))
         return StepView(
             title=Message("Your mobile ID is ready"),
             text=Message("%(name)s is %(state)s.", values),
@@ -73,6 +68,20 @@ class Done:
     def actions(self, run: Run) -> Mapping[str, Action]:  # noqa: ARG002  # no run knows more
         """Nothing can be done any more."""
         return {}
+
+
+def _how_far_locked(run: Run) -> Message:
+    """Say of the CA only what it has said itself."""
+    name = run.mobile_id.profile_name
+    never = sum(one.given_up_at is not None for one in run.certificates)
+    if never:
+        return Message(
+            "%(name)s is locked here. Its CA is gone: %(count)d revocations were not confirmed by it.",
+            {"name": name, "count": never},
+        )
+    return Message(
+        "%(name)s is locked, and its certificates are revoked in the CA.", {"name": name}
+    )
 
 
 class Ended:

@@ -360,9 +360,8 @@ class PhoneSide:
     def status(self, phone: Caller) -> ProfileState:
         """Return the state of the mobile ID on this phone."""
         with self._units.reading() as unit:
-            return unit.mobile_ids.get(
-                _of_caller(_find(unit, phone.enrolment_id), phone).mobile_id
-            ).state
+            enrolment = _of_caller(_find(unit, phone.enrolment_id), phone)
+            return unit.mobile_ids.get(enrolment.mobile_id).as_of(unit.now).state
 
     def remove(self, phone: Caller) -> ProfileState:
         """Lock the mobile ID on this phone: its owner removed it in the app."""

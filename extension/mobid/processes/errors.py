@@ -6,6 +6,10 @@ ProcessError
 │   ├── ReauthenticationRequired REAUTH_REQUIRED
 │   ├── MobileIDSuspended        MOBILE_ID_SUSPENDED
 │   ├── MobileIDNotActive        MOBILE_ID_NOT_ACTIVE
+│   ├── AlreadyHeld              ALREADY_HELD
+│   ├── NotHeld                  NOT_HELD
+│   ├── UserNotRestorable        USER_NOT_RESTORABLE
+│   ├── CAStillAnswers           CA_STILL_ANSWERS
 │   ├── RefusedByScript          REFUSED
 │   ├── MissingUserAttribute     MISSING_USER_ATTRIBUTE
 │   │   └── NoEmail              NO_EMAIL
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from mobid.domain.instances import Instance
+    from mobid.domain.mobile_ids import Hold, MobileID
     from mobid.processes.ports import Evaluation
 
 
@@ -89,6 +94,53 @@ class MobileIDNotActive(Refusal):
 
     def __init__(self, mobile_id: str, state: str) -> None:
         super().__init__(f"Mobile ID {mobile_id} is {state}; only an active one can be locked.")
+
+
+class AlreadyHeld(Refusal):
+    """A hold is placed once; a second reason would be lost."""
+
+    code = "ALREADY_HELD"
+
+    def __init__(self, mobile_id: MobileID, hold: Hold) -> None:
+        placed = mobile_id.holds[hold]
+        super().__init__(
+            f"Mobile ID {mobile_id.id} is {mobile_id.state} and has the hold {hold} already, placed by "
+            f"{placed.placed_by} on {placed.placed_at:%Y-%m-%d %H:%M} UTC. Lift that one first."
+        )
+
+
+class NotHeld(Refusal):
+    """A hold is lifted by its own kind only, and where it is."""
+
+    code = "NOT_HELD"
+
+    def __init__(self, mobile_id: MobileID, hold: Hold) -> None:
+        there = ", ".join(sorted(mobile_id.holds)) or "none"
+        super().__init__(
+            f"Mobile ID {mobile_id.id} is {mobile_id.state} and has no hold {hold} to lift; "
+            f"its holds: {there}."
+        )
+
+
+class UserNotRestorable(Refusal):
+    """A deleted user cannot come back, because what they were known by is somebody else's now."""
+
+    code = "USER_NOT_RESTORABLE"
+
+    def __init__(self, user_id: str, problem: str) -> None:
+        super().__init__(f"User {user_id} cannot be restored: {problem}. Nothing was changed.")
+
+
+class CAStillAnswers(Refusal):
+    """A CA that answers can confirm its revocations itself."""
+
+    code = "CA_STILL_ANSWERS"
+
+    def __init__(self, ca: str) -> None:
+        super().__init__(
+            f'The CA "{ca}" answers, so it is not gone. It is told of every revocation until it '
+            "confirms; look at what it says with: mobid effects list"
+        )
 
 
 class RefusedByScript(Refusal):

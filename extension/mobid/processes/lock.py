@@ -62,11 +62,11 @@ def start_lock(unit: UnitOfWork, caller: Caller, mobile_id: str, *, idle: timede
 
 
 def own_profile(unit: UnitOfWork, caller: Caller, mobile_id: str) -> MobileID:
-    """Return a mobile ID of the caller; somebody else's is not found."""
+    """Return a mobile ID of the caller as the clock has it; somebody else's is not found."""
     profile = unit.mobile_ids.get(mobile_id)
     if profile.user_id != caller.user_id:
         raise NotFound("mobile ID", mobile_id)
-    return profile
+    return profile.as_of(unit.now)
 
 
 class ConfirmLock:
@@ -101,8 +101,9 @@ class ConfirmLock:
     def lock(self, run: Run, answer: Answer) -> Changes | Stay:
         """Lock the mobile ID (L1); it is `locked` once the CA has confirmed."""
         reason = LockReason(one_of(answer, "reason", list(REASONS), default=LockReason.OTHER))
-        if run.mobile_id.state is not ProfileState.ACTIVE:
-            raise MobileIDNotActive(run.mobile_id.id, run.mobile_id.state)
+        seen = run.mobile_id.as_of(run.now)
+        if seen.state is not ProfileState.ACTIVE:
+            raise MobileIDNotActive(seen.id, seen.state)
         lock_profile(
             run.unit,
             run.mobile_id,

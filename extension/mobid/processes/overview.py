@@ -43,7 +43,8 @@ class Overview:
     def of_user(self, caller: Caller) -> Sequence[ProfileView]:
         """Return all mobile IDs that the caller ever had, the newest first."""
         with self._units.reading() as unit:
-            return [_view(caller, profile) for profile in unit.mobile_ids.of_user(caller.user_id)]
+            mine = unit.mobile_ids.of_user(caller.user_id)
+            return [_view(caller, profile.as_of(unit.now)) for profile in mine]
 
     def one(self, caller: Caller, mobile_id: str) -> ProfileView:
         """Return one of the caller's mobile IDs with its certificates; raise `NotFound`."""

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from mobid.domain.enrolments import Claim, Enrolment
     from mobid.domain.instances import Instance
     from mobid.domain.mails import Mail, MailEvent
-    from mobid.domain.mobile_ids import MobileID
+    from mobid.domain.mobile_ids import Hold, MobileID, ProfileState
     from mobid.domain.options import Options
-    from mobid.domain.users import User
+    from mobid.domain.users import User, UserState
     from mobid.processes.authority import Authority, Capabilities
 
 Entity: TypeAlias = "MobileID | Certificate | Instance | Enrolment | Mail"
@@ -39,6 +39,15 @@ class Users(Protocol):
         that happens to one user happens in one order, and no two units wait for each other.
         """
 
+    def at_least(self, count: int) -> bool:
+        """Tell whether there are so many users who are not deleted, without counting all."""
+
+    def keep_names(self, user_id: str) -> None:
+        """Note what a user is known by, so that `restore` can bring it back."""
+
+    def restore(self, user_id: str, state: UserState) -> None:
+        """Bring a deleted user back in this state, with their names; raise `UserNotRestorable`."""
+
 
 class MobileIDs(Protocol):
     """The profiles."""
@@ -54,6 +63,14 @@ class MobileIDs(Protocol):
 
     def past_end(self, at: datetime, limit: int) -> Sequence[MobileID]:
         """Return active and inactive ones whose end is reached."""
+
+    def held(self, hold: Hold, *, by: str) -> Sequence[str]:
+        """Return the ids of live ones with this hold that somebody of this name placed."""
+
+    def latest(
+        self, limit: int, *, state: ProfileState | None = None, hold: Hold | None = None
+    ) -> Sequence[MobileID]:
+        """Return those that changed last, in this state and with this hold if they are given."""
 
 
 class Certificates(Protocol):
@@ -72,7 +89,13 @@ class Certificates(Protocol):
         """Return whether this CA has given us a certificate with this serial number before."""
 
     def to_ask(self, before: datetime, limit: int) -> Sequence[Certificate]:
-        """Return live settled ones whose status the CA was last asked for before then."""
+        """Return live settled ones whose status the CA was last asked for before then.
+
+        Those whose CA was declared gone are among them.
+        """
+
+    def unconfirmed(self, ca: str) -> Sequence[str]:
+        """Return the ids of those whose revocation a CA has not confirmed."""
 
 
 class Instances(Protocol):

@@ -25,6 +25,7 @@ from mobid.processes.errors import (
     StaleStep,
     UserNotActive,
 )
+from mobid.processes.expiry import expire_if_over
 from mobid.processes.steps import Changes, Run, Stay, UserChanged
 from mobid.processes.timeouts import expire
 from mobid.processes.views import InstanceView, Message, Obstacle, Startable
@@ -32,6 +33,7 @@ from mobid.processes.views import InstanceView, Message, Obstacle, Startable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mobid.domain.mobile_ids import MobileID
     from mobid.domain.users import User
     from mobid.processes.decision import Decision
     from mobid.processes.get import Parts
@@ -77,7 +79,7 @@ class Runner:
 
     def _startable_lock(self, caller: Caller) -> Startable:
         with self._units.reading() as unit:
-            live = unit.mobile_ids.live_of(unit.users.get(caller.user_id).id)
+            live = _seen_live(unit, unit.users.get(caller.user_id).id)
         if live is not None and live.state is ProfileState.ACTIVE:
             return Startable(process=Process.LOCK, name=lock.NAME, mobile_id=live.id)
         why = Message("You have no active mobile ID.")
@@ -110,7 +112,7 @@ class Runner:
             if not user.active:
                 raise UserNotActive(user.state)
             running = unit.instances.running_get(user.id)
-            live = unit.mobile_ids.live_of(user.id)
+            live = _seen_live(unit, user.id)
         if running is not None:
             return None
         if live is not None and live.state is ProfileState.INACTIVE:
@@ -149,6 +151,8 @@ class Runner:
 
     def _new_get(self, unit: UnitOfWork, caller: Caller, decision: Decision) -> Instance:
         live = unit.mobile_ids.live_of(caller.user_id)
+        if live is not None and expire_if_over(unit, live).state is ProfileState.EXPIRED:
+            live = None
         if live is not None and live.state is ProfileState.INACTIVE:
             raise MobileIDSuspended
         return Instance(
@@ -295,6 +299,12 @@ class Runner:
             expires_at=instance.expires_at,
             warnings=tuple(Message(warning) for warning in instance.warnings),
         )
+
+
+def _seen_live(unit: UnitOfWork, user_id: str) -> MobileID | None:
+    """Return what holds the user's slot; one whose end is reached holds it no more."""
+    live = unit.mobile_ids.live_of(user_id)
+    return live if live is not None and live.as_of(unit.now).live else None
 
 
 def _must_be_asked_for(act: Act, shown: StepView) -> None:

@@ -32,7 +32,7 @@ class Settlement:
         if profile.state is ProfileState.PENDING:
             return self._offer_to_phone(unit, profile, certificates)
         if profile.state is ProfileState.LOCKING and all(one.gone for one in certificates):
-            self._locked(unit, profile)
+            self._locked(unit, profile, certificates)
             return True
         if self._can_resume(unit, profile, certificates):
             unit.save(profile.resume(at=unit.now))
@@ -62,10 +62,13 @@ class Settlement:
         unit.audit(SYSTEM, "get.issued", "instance", instance.id, certificates=len(ours))
         return True
 
-    def _locked(self, unit: UnitOfWork, profile: MobileID) -> None:
-        """L2: the CA has confirmed every revocation."""
+    def _locked(
+        self, unit: UnitOfWork, profile: MobileID, certificates: Sequence[Certificate]
+    ) -> None:
+        """L2: the CA has confirmed every revocation, or an operator has declared it gone."""
         unit.save(profile.confirm_locked(at=unit.now))
-        unit.audit(SYSTEM, "mobile_id.locked", "mobile_id", profile.id)
+        never = sum(one.given_up_at is not None for one in certificates)
+        unit.audit(SYSTEM, "mobile_id.locked", "mobile_id", profile.id, never_confirmed=never)
         for instance in unit.instances.running_locks(profile.id):
             if instance.process is Process.LOCK:
                 unit.save(instance.end(InstanceState.COMPLETED, at=unit.now))

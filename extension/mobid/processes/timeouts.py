@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from mobid.domain.actors import SYSTEM
-from mobid.domain.certificates import RevocationReason
 from mobid.domain.instances import InstanceState, Process, StepName
 from mobid.processes.ending import fail_get
-from mobid.processes.locking import revoke_certificates
+from mobid.processes.expiry import expire_if_over
 
 if TYPE_CHECKING:
     from mobid.domain.instances import Instance
@@ -66,10 +65,7 @@ class TimeOuts:
         with self._units() as unit:
             unit.users.lock(seen.user_id)
             profile = unit.mobile_ids.get(seen.id)
-            if not profile.can_expire(unit.now):
+            if expire_if_over(unit, profile) is profile:
                 return False
-            unit.save(profile.expire(at=unit.now))
-            unit.audit(SYSTEM, "mobile_id.expire", "mobile_id", profile.id)
-            revoke_certificates(unit, profile.id, RevocationReason.CESSATION_OF_OPERATION)
             unit.commit()
             return True

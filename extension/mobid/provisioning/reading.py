@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
+    from mobid.processes.mass_changes import MassChangeGuard
     from mobid.processes.settlement import Settlement
     from mobid.provisioning.access import Caller
     from mobid.storage import SQLUnits, Transactions
@@ -33,6 +34,7 @@ class Parts:
     units: SQLUnits
     transactions: Transactions
     settlement: Settlement
+    guard: MassChangeGuard
     base_url: str
 
 

@@ -12,17 +12,27 @@ from mobid.provisioning.users import Users
 from mobid_scim.service import Endpoint, Service
 
 if TYPE_CHECKING:
+    from mobid.processes.mass_changes import MassChangeGuard
     from mobid.processes.settlement import Settlement
     from mobid.provisioning.access import Caller
     from mobid.storage import SQLUnits, Transactions
 
 
 def service(
-    *, units: SQLUnits, transactions: Transactions, settlement: Settlement, base_url: str
+    *,
+    units: SQLUnits,
+    transactions: Transactions,
+    settlement: Settlement,
+    guard: MassChangeGuard,
+    base_url: str,
 ) -> Service[Caller]:
     """Return the service to mount; `base_url` is where clients reach it, such as `…/scim/v2`."""
     parts = Parts(
-        units=units, transactions=transactions, settlement=settlement, base_url=base_url.rstrip("/")
+        units=units,
+        transactions=transactions,
+        settlement=settlement,
+        guard=guard,
+        base_url=base_url.rstrip("/"),
     )
     endpoints: list[Endpoint[Caller]] = [
         Endpoint(USER_TYPE, partial(Users, parts)),

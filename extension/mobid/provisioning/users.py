@@ -99,8 +99,9 @@ class Users(Repository):
                 deleted_at=unit.now,
             )
             _write(unit, gone, expected_version or str(before.version))
+            # The guard may keep the identifiers for an operator who restores the user.
+            user_deleted(unit, resource_id, by=self.caller.actor, guard=self.parts.guard)
             self.place.forget_external_ids(unit.connection, resource_id)
-            user_deleted(unit, resource_id, by=self.caller.actor)
             unit.audit(self.caller.actor, "user.delete", "user", resource_id)
             unit.commit()
 
@@ -113,7 +114,7 @@ class Users(Repository):
         """Do to the mobile ID what the user's new state asks for."""
         actor = self.caller.actor
         if row.state is UserState.INACTIVE:
-            user_deactivated(unit, row.id, by=actor)
+            user_deactivated(unit, row.id, by=actor, guard=self.parts.guard)
             unit.audit(actor, "user.deactivate", "user", row.id)
         else:
             user_reactivated(unit, row.id, self.parts.settlement, by=actor)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _MAP: Final = RowMap(Certificate, apart={"chain", "work"})
 _ONE_KEY_ONE_CERTIFICATE = "uq_certificates_key_hash"
-_LIVE_AND_SETTLED = or_(
+_IS_ASKED_FOR = or_(
     and_(certificates.c.wanted == Wanted.VALID, certificates.c.ca_state == CAState.VALID),
     and_(certificates.c.wanted == Wanted.HELD, certificates.c.ca_state == CAState.HELD),
     and_(
@@ -36,6 +36,8 @@ _LIVE_AND_SETTLED = or_(
         certificates.c.ca_state == CAState.VALID,
         not_(certificates.c.holdable),
     ),
+    # A CA that was declared gone may come back.
+    certificates.c.given_up_at.is_not(None),
 )
 
 
@@ -77,17 +79,25 @@ class SQLCertificates:
         )
 
     def to_ask(self, before: datetime, limit: int) -> Sequence[Certificate]:
-        """Return live settled ones whose status the CA was last asked for before then."""
+        """Return live settled ones whose status the CA was last asked for before then.
+
+        Those whose CA was declared gone are among them.
+        """
         return self._read(
             select(certificates)
-            .where(
-                IS_IN_USE,
-                certificates.c.asked_at < before,
-                _LIVE_AND_SETTLED,
-            )
+            .where(IS_IN_USE, certificates.c.asked_at < before, _IS_ASKED_FOR)
             .order_by(certificates.c.asked_at, certificates.c.id)
             .limit(limit)
         )
+
+    def unconfirmed(self, ca: str) -> Sequence[str]:
+        """Return the ids of those whose revocation a CA has not confirmed."""
+        query = select(certificates.c.id).where(
+            certificates.c.ca == ca,
+            certificates.c.wanted == Wanted.REVOKED,
+            certificates.c.work_wanted,
+        )
+        return [row.id for row in self._transaction.all(query.order_by(certificates.c.id))]
 
     def add(self, certificate: Certificate) -> None:
         """Insert a new one; raise `KeyReused`."""

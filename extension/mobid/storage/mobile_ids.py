@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import delete, insert, select, update
 
 from mobid.domain.actors import Actor
-from mobid.domain.mobile_ids import Device, Hold, MobileID
+from mobid.domain.mobile_ids import Device, Hold, MobileID, Placed, ProfileState
 from mobid.processes.errors import NotFound, VersionConflict
 from mobid.storage.columns import is_storable
 from mobid.storage.mapping import RowMap
@@ -15,7 +15,7 @@ from mobid.storage.tables import mobile_id_holds, mobile_ids
 from mobid.storage.tables.profiles import CAN_END, IS_LIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Select
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mobid.storage.transaction import Transaction
 
 _MAP: Final = RowMap(MobileID, parts={"device": Device, "locked_by": Actor}, apart={"holds"})
+_HOLDS: Final = RowMap(Placed, parts={"placed_by": Actor})
 _NEWEST_FIRST = (mobile_ids.c.created_at.desc(), mobile_ids.c.id.desc())
 
 
@@ -55,6 +56,27 @@ class SQLMobileIDs:
         query = select(mobile_ids).where(CAN_END, mobile_ids.c.valid_to <= at)
         return self._read(query.order_by(mobile_ids.c.valid_to, mobile_ids.c.id).limit(limit))
 
+    def held(self, hold: Hold, *, by: str) -> Sequence[str]:
+        """Return the ids of live ones with this hold that somebody of this name placed."""
+        table = mobile_id_holds.c
+        placed = select(table.mobile_id).where(table.hold == hold, table.placed_by_id == by)
+        query = select(mobile_ids.c.id).where(IS_LIVE, mobile_ids.c.id.in_(placed))
+        return [row.id for row in self._transaction.all(query.order_by(mobile_ids.c.id))]
+
+    def latest(
+        self, limit: int, *, state: ProfileState | None = None, hold: Hold | None = None
+    ) -> Sequence[MobileID]:
+        """Return those that changed last, in this state and with this hold if they are given."""
+        query = select(mobile_ids)
+        if state is not None:
+            query = query.where(mobile_ids.c.state == state)
+        if hold is not None:
+            table = mobile_id_holds.c
+            with_it = select(table.mobile_id).where(table.hold == hold)
+            query = query.where(mobile_ids.c.id.in_(with_it))
+        order = (mobile_ids.c.changed_at.desc(), mobile_ids.c.id)
+        return self._read(query.order_by(*order).limit(limit))
+
     def add(self, mobile_id: MobileID) -> None:
         """Insert a new one."""
         self._transaction.write(insert(mobile_ids).values(_MAP.columns(mobile_id)))
@@ -78,8 +100,8 @@ class SQLMobileIDs:
         self._versions[mobile_id.id] = mobile_id.version
 
     def _change_holds(self, mobile_id: MobileID) -> None:
-        there = self._holds([mobile_id.id]).get(mobile_id.id, frozenset())
-        lifted = there - mobile_id.holds
+        there = self._holds([mobile_id.id]).get(mobile_id.id, {})
+        lifted = there.keys() - mobile_id.holds.keys()
         if lifted:
             self._transaction.write(
                 delete(mobile_id_holds).where(
@@ -87,27 +109,30 @@ class SQLMobileIDs:
                     mobile_id_holds.c.hold.in_(sorted(lifted)),
                 )
             )
-        self._place_holds(mobile_id, mobile_id.holds - there)
+        self._place_holds(mobile_id, mobile_id.holds.keys() - there.keys())
 
-    def _place_holds(self, mobile_id: MobileID, holds: frozenset[Hold]) -> None:
-        rows = [{"mobile_id": mobile_id.id, "hold": hold.value} for hold in sorted(holds)]
+    def _place_holds(self, mobile_id: MobileID, holds: Iterable[Hold]) -> None:
+        rows = [
+            {"mobile_id": mobile_id.id, "hold": hold, **_HOLDS.columns(mobile_id.holds[hold])}
+            for hold in sorted(holds)
+        ]
         if rows:
             self._transaction.write(insert(mobile_id_holds), rows)
 
     def _read(self, query: Select[Any]) -> Sequence[MobileID]:
         rows = self._transaction.all(query)
         holds = self._holds([row.id for row in rows])
-        found = [_MAP.entity(row, holds=holds.get(row.id, frozenset())) for row in rows]
+        found = [_MAP.entity(row, holds=holds.get(row.id, {})) for row in rows]
         self._versions.update((one.id, one.version) for one in found)
         return found
 
-    def _holds(self, ids: Sequence[str]) -> dict[str, frozenset[Hold]]:
+    def _holds(self, ids: Sequence[str]) -> Mapping[str, Mapping[Hold, Placed]]:
         if not ids:
             return {}
-        found: dict[str, frozenset[Hold]] = {}
+        found: dict[str, dict[Hold, Placed]] = {}
         query = select(mobile_id_holds).where(mobile_id_holds.c.mobile_id.in_(ids))
         for row in self._transaction.all(query):
-            found[row.mobile_id] = found.get(row.mobile_id, frozenset()) | {Hold(row.hold)}
+            found.setdefault(row.mobile_id, {})[Hold(row.hold)] = _HOLDS.entity(row)
         return found
 
 

@@ -6,13 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, literal_column, select, update
 
 from mobid.domain.users import User, UserState
 from mobid.processes.errors import NotFound
 from mobid.storage.columns import is_storable
 from mobid.storage.mapping import RowMap
 from mobid.storage.tables import users
+from mobid.storage.tombstones import keep_identifiers, restore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,6 +86,19 @@ class SQLUsers:
             if row is not None:
                 return _user(row)
         raise NotFound("user", user_id)
+
+    def at_least(self, count: int) -> bool:
+        """Tell whether there are so many users who are not deleted, without counting all."""
+        last = select(users.c.id).where(users.c.state != literal_column("'deleted'"))
+        return count <= 0 or self._transaction.first(last.offset(count - 1).limit(1)) is not None
+
+    def keep_names(self, user_id: str) -> None:
+        """Note what a user is known by, so that `restore` can bring it back."""
+        keep_identifiers(self._transaction, user_id)
+
+    def restore(self, user_id: str, state: UserState) -> None:
+        """Bring a deleted user back in this state, with their names; raise `UserNotRestorable`."""
+        restore(self._transaction, user_id, state)
 
     def there(self, limit: int) -> Sequence[User]:
         """Return users who are not deleted, by name."""

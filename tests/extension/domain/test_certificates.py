@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mobid.domain.certificates import CAState, Certificate, RevocationReason, Wanted, genuine
+from mobid.domain.errors import IllegalTransition
 from mobid.domain.options import Kind
 
 NOON: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -171,6 +172,35 @@ class TestQuarantine:
         assert genuine([good.quarantine(der=b"der", serial=None, at=NOON), good]) == [good]
 
 
+class TestGivenUp:
+    """The CA is gone, as an operator has said."""
+
+    @pytest.mark.parametrize(("wanted", "ca_state"), list(product(Wanted, CAState)))
+    def test_is_only_a_revocation_that_nobody_has_confirmed(
+        self, wanted: Wanted, ca_state: CAState
+    ) -> None:
+        """The CA's last word stands, and nothing is left to do."""
+        one = a_certificate(wanted, ca_state)
+        if wanted is Wanted.REVOKED and not one.settled:
+            given_up = one.give_up(at=NOON)
+            assert (given_up.gone, given_up.settled, given_up.work.wanted) == (True, True, False)
+            assert given_up.ca_state is ca_state
+        else:
+            with pytest.raises(
+                IllegalTransition,
+                match=f"Certificate c-1 is {wanted}/{ca_state}; give-up is for one whose revocation",
+            ):
+                one.give_up(at=NOON)
+
+    def test_a_ca_that_speaks_again_is_told_again(self) -> None:
+        """It was not gone after all."""
+        given_up = a_certificate(Wanted.REVOKED, CAState.UNKNOWN).give_up(at=NOON)
+        again = given_up.heard(CAState.VALID, at=NOON)
+        assert (again.gone, again.work.wanted) == (False, True)
+        found = given_up.quarantine(der=b"der", serial=None, at=NOON)
+        assert (found.gone, found.work.wanted) == (False, True)
+
+
 class CertificateLife(RuleBasedStateMachine):
     """Any decisions of ours and any words of the CA, in any order."""
 
@@ -203,6 +233,13 @@ class CertificateLife(RuleBasedStateMachine):
         """Anything."""
         self.becomes(self.one.heard(ca_state, at=self.now))
         assert self.one.ca_state is ca_state
+
+    @rule()
+    def its_ca_is_declared_gone(self) -> None:
+        """Which counts where its revocation waits."""
+        if self.one.wanted is Wanted.REVOKED and not self.one.settled:
+            self.becomes(self.one.give_up(at=self.now))
+            assert self.one.gone
 
     @rule()
     def the_order_leaves(self) -> None:

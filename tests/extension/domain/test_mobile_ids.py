@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.errors import IllegalTransition, ProfileNotLockable
-from mobid.domain.mobile_ids import Device, Hold, LockReason, MobileID, ProfileState
+from mobid.domain.mobile_ids import Device, Hold, LockReason, MobileID, Placed, ProfileState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 NOON: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)
 END: Final = NOON + timedelta(days=365)
 PHONE: Final = Device(name="Änne's phone")
+OLGA: Final = Actor(ActorKind.OPERATOR, "olga")
+PLACED: Final = Placed(placed_by=OLGA, placed_at=NOON, why="Lost, perhaps.")
 FINAL: Final = {
     ProfileState.LOCKED,
     ProfileState.EXPIRED,
@@ -43,7 +45,7 @@ def a_mobile_id(state: ProfileState, *holds: Hold) -> MobileID:
         changed_at=NOON,
         valid_from=NOON,
         valid_to=END,
-        holds=frozenset(holds),
+        holds=dict.fromkeys(holds, PLACED),
     )
 
 
@@ -56,7 +58,7 @@ EVENTS: Final[dict[str, Callable[[MobileID], MobileID]]] = {
     "confirm": lambda one: one.activate(device=PHONE, at=NOON),
     "cancel": lambda one: one.cancel(at=NOON),
     "fail": lambda one: one.fail("CA_REJECTED", at=NOON),
-    "hold": lambda one: one.hold(Hold.USER_STATE, at=NOON),
+    "hold": lambda one: one.hold(Hold.USER_STATE, by=OLGA, why="", at=NOON),
     "lift of a hold": lambda one: one.lift(Hold.USER_STATE, at=NOON),
     "resume": lambda one: one.resume(at=NOON),
     "end of locking": lambda one: one.confirm_locked(at=NOON),
@@ -164,15 +166,19 @@ class TestFacts:
         assert failed.failure == "CA_REJECTED"
 
     def test_the_same_hold_twice_is_one(self) -> None:
-        """Holds are a set: who placed one lifts it once."""
-        held = EVENTS["hold"](EVENTS["hold"](a_mobile_id(ProfileState.ACTIVE)))
-        assert held.holds == {Hold.USER_STATE}
-        assert EVENTS["lift of a hold"](held).holds == frozenset()
+        """Holds are a set: who placed one lifts it once, and the first reason stands."""
+        held = a_mobile_id(ProfileState.ACTIVE).hold(Hold.OPERATOR, by=OLGA, why="Lost", at=NOON)
+        again = held.hold(Hold.OPERATOR, by=OLGA, why="Found", at=END)
+        first = Placed(placed_by=OLGA, placed_at=NOON, why="Lost")
+        assert again.holds == {Hold.OPERATOR: first}
+        assert again.lift(Hold.OPERATOR, at=END).holds == {}
 
     def test_no_resume_while_a_hold_stands(self) -> None:
         """The error names the holds to lift."""
-        held = a_mobile_id(ProfileState.INACTIVE, Hold.USER_STATE)
-        with pytest.raises(IllegalTransition, match=r"needs its holds lifted first: user_state\."):
+        held = a_mobile_id(ProfileState.INACTIVE, Hold.USER_STATE, Hold.OPERATOR)
+        with pytest.raises(
+            IllegalTransition, match=r"needs its holds lifted first: operator, user_state\."
+        ):
             held.resume(at=NOON)
 
     def test_no_resume_after_the_end(self) -> None:
@@ -189,6 +195,70 @@ class TestFacts:
         with pytest.raises(IllegalTransition, match=r"expiry is not due yet\."):
             one.expire(at=just_before)
         assert one.can_expire(END)
+
+    @pytest.mark.parametrize("state", list(ProfileState))
+    def test_whoever_looks_after_the_end_sees_it_expired(self, state: ProfileState) -> None:
+        """Nobody waits for a sweep; what has ended otherwise stays as it ended."""
+        one = a_mobile_id(state)
+        assert one.as_of(END - timedelta(microseconds=1)) is one
+        live = state in {ProfileState.ACTIVE, ProfileState.INACTIVE}
+        assert one.as_of(END).state is (ProfileState.EXPIRED if live else state)
+
+    @pytest.mark.parametrize("state", list(ProfileState))
+    def test_usable_is_what_is_active_and_has_not_ended(self, state: ProfileState) -> None:
+        """To the microsecond."""
+        one = a_mobile_id(state)
+        assert one.usable(END - timedelta(microseconds=1)) == (state is ProfileState.ACTIVE)
+        assert not one.usable(END)
+
+
+SETS_OF_HOLDS: Final = [
+    frozenset(holds) for size in range(len(Hold) + 1) for holds in combinations(Hold, size)
+]
+
+
+class TestHolds:
+    """Every state, with every set of holds, and every kind that is placed or lifted."""
+
+    @pytest.mark.parametrize("state", list(ProfileState))
+    @pytest.mark.parametrize("there", SETS_OF_HOLDS, ids=lambda holds: "+".join(sorted(holds)))
+    @pytest.mark.parametrize("hold", list(Hold))
+    def test_one_is_placed_or_lifted_and_the_others_stay(
+        self, state: ProfileState, there: frozenset[Hold], hold: Hold
+    ) -> None:
+        """It is inactive by any, and no hold takes another one along."""
+        one = a_mobile_id(state, *there)
+        if state in {ProfileState.ACTIVE, ProfileState.INACTIVE}:
+            held = one.hold(hold, by=OLGA, why="", at=NOON)
+            assert (held.state, held.holds.keys()) == (ProfileState.INACTIVE, there | {hold})
+        else:
+            with pytest.raises(IllegalTransition, match=f"is {state}; hold is for an active or"):
+                one.hold(hold, by=OLGA, why="", at=NOON)
+        if state is ProfileState.INACTIVE:
+            lifted = one.lift(hold, at=NOON)
+            assert (lifted.state, lifted.holds.keys()) == (state, there - {hold})
+        else:
+            with pytest.raises(IllegalTransition, match=f"is {state}; lift of a hold is for"):
+                one.lift(hold, at=NOON)
+
+    @pytest.mark.parametrize("there", SETS_OF_HOLDS, ids=lambda holds: "+".join(sorted(holds)))
+    def test_it_resumes_without_any_and_with_none_of_them(self, there: frozenset[Hold]) -> None:
+        """One hold is as good as three."""
+        one = a_mobile_id(ProfileState.INACTIVE, *there)
+        if there:
+            with pytest.raises(IllegalTransition, match="needs its holds lifted first: "):
+                one.resume(at=NOON)
+        else:
+            assert one.resume(at=NOON).state is ProfileState.ACTIVE
+
+    @pytest.mark.parametrize("there", SETS_OF_HOLDS, ids=lambda holds: "+".join(sorted(holds)))
+    @pytest.mark.parametrize("kind", [kind for kind in ActorKind if kind is not ActorKind.USER])
+    def test_none_of_them_keeps_anybody_from_locking(
+        self, there: frozenset[Hold], kind: ActorKind
+    ) -> None:
+        """Only its own user, who may lock what is active."""
+        one = a_mobile_id(ProfileState.INACTIVE, *there)
+        assert lock_by(kind)(one).state is ProfileState.LOCKING
 
 
 class MobileIDLife(RuleBasedStateMachine):
@@ -231,7 +301,7 @@ class MobileIDLife(RuleBasedStateMachine):
     @rule(hold=st.sampled_from(Hold))
     def a_hold_is_placed(self, hold: Hold) -> None:
         """Any reason, any number of times."""
-        if self.try_to(lambda: self.one.hold(hold, at=self.now)):
+        if self.try_to(lambda: self.one.hold(hold, by=OLGA, why="", at=self.now)):
             self.holds.add(hold)
 
     @rule(hold=st.sampled_from(Hold))
@@ -290,7 +360,7 @@ class MobileIDLife(RuleBasedStateMachine):
     @invariant()
     def holds_are_a_set(self) -> None:
         """It has those that were placed and not lifted, and with any it is not active."""
-        assert self.one.holds == self.holds
+        assert self.one.holds.keys() == self.holds
         assert not (self.one.state is ProfileState.ACTIVE and self.one.holds)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.instances import InstanceState, StepName
-from mobid.domain.mobile_ids import Hold, LockReason, ProfileState
+from mobid.domain.mobile_ids import Hold, LockReason, Placed, ProfileState
 from mobid.processes.errors import CodeNotUsable, UserNotActive
 
 if TYPE_CHECKING:
@@ -39,9 +39,11 @@ class TestDeactivated:
         mobile_id, _ = anne.has_active()
         anne.deactivated()
         profile = place.profile(mobile_id)
-        assert (profile.state, profile.holds) == (
-            ProfileState.INACTIVE,
-            frozenset({Hold.USER_STATE}),
+        assert profile.state is ProfileState.INACTIVE
+        (hold,) = profile.holds.items()
+        assert hold == (
+            Hold.USER_STATE,
+            Placed(placed_by=HR, placed_at=place.clock(), why="The user is inactive."),
         )
         assert place.voices(mobile_id) == {("held", "held")}
         assert place.in_ca(mobile_id) == {"held"}
@@ -119,7 +121,7 @@ class TestReactivated:
         place.ca.away.add("release")
         anne.reactivated()
         profile = place.profile(mobile_id)
-        assert (profile.state, profile.holds) == (ProfileState.INACTIVE, frozenset())
+        assert (profile.state, profile.holds) == (ProfileState.INACTIVE, {})
         assert place.voices(mobile_id) == {("valid", "held")}
         place.ca.away.clear()
         place.effects.later()
@@ -172,18 +174,16 @@ class TestReactivated:
         assert place.voices(mobile_id) == {("held", "held")}
         assert place.in_ca(mobile_id) == {"held"}
 
-    def test_one_that_has_ended_meanwhile_stays_inactive_and_expires(
-        self, place: Place, anne: Person
-    ) -> None:
-        """No resume after the end."""
+    def test_one_that_has_ended_meanwhile_expires(self, place: Place, anne: Person) -> None:
+        """No resume after the end: whoever comes first sees it, and that is the client here."""
         mobile_id, _ = anne.has_active()
         anne.deactivated()
         place.clock.now = place.end_of(mobile_id)
         anne.reactivated()
-        place.effects.later()
-        assert place.profile(mobile_id).state is ProfileState.INACTIVE
-        assert place.time_outs.expire_mobile_ids() == 1
         assert place.profile(mobile_id).state is ProfileState.EXPIRED
+        assert place.voices(mobile_id) == {("revoked", "expired")}
+        assert place.effects.wanting() == []
+        assert place.time_outs.expire_mobile_ids() == 0
 
     def test_one_that_ends_before_its_certificates_does_not_resume(
         self, place: Place, anne: Person
@@ -194,8 +194,8 @@ class TestReactivated:
         anne.deactivated()
         place.clock.pass_by(timedelta(days=1))
         anne.reactivated()
-        assert place.voices(mobile_id) == {("valid", "valid")}
-        assert place.profile(mobile_id).state is ProfileState.INACTIVE
+        assert place.profile(mobile_id).state is ProfileState.EXPIRED
+        assert place.in_ca(mobile_id) == {"revoked"}
 
     def test_does_nothing_where_nothing_is_held(self, place: Place, anne: Person) -> None:
         """Neither to an active one, nor to a user without any."""
@@ -272,6 +272,20 @@ class TestDeleted:
         place.ca.away.add("all")
         anne.deleted()
         assert place.instance(view.id).step is StepName.LOCKING
+
+
+class TestAfterTheEnd:
+    """A change of the user that comes after the end of their mobile ID, and before any sweep."""
+
+    @pytest.mark.parametrize("change", ["deactivated", "deleted"])
+    def test_finds_it_expired(self, place: Place, anne: Person, change: str) -> None:
+        """It is neither suspended nor locked, and the change itself is not refused."""
+        mobile_id, _ = anne.has_active()
+        place.clock.now = place.end_of(mobile_id)
+        getattr(anne, change)()
+        profile = place.profile(mobile_id)
+        assert (profile.state, profile.holds) == (ProfileState.EXPIRED, {})
+        assert place.audited(mobile_id)[-1] == "mobile_id.expire"
 
 
 class TestWhatIsOverStaysOver:

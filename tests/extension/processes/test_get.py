@@ -277,7 +277,7 @@ class TestHasActive:
         view = anne.starts_get()
         with place.units() as unit:
             unit.users.lock(anne.id)
-            unit.save(unit.mobile_ids.get(old).hold(Hold.USER_STATE, at=unit.now))
+            unit.save(unit.mobile_ids.get(old).hold(Hold.USER_STATE, by=HR, why="", at=unit.now))
             unit.commit()
         view = anne.clicks("lock", view)
         assert (view.state, why(view)) == (InstanceState.FAILED, "MOBILE_ID_SUSPENDED")

@@ -12,12 +12,14 @@ from flask import Flask
 from sqlalchemy import select
 
 from mobid.app.scim import scim_error_of
+from mobid.config import Guard
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.certificates import CAState, Certificate, Wanted
 from mobid.domain.enrolments import Enrolment
 from mobid.domain.instances import Instance, InstanceState, Process, StepName
-from mobid.domain.mobile_ids import Device, Hold, MobileID, ProfileState
+from mobid.domain.mobile_ids import Device, Hold, MobileID, Placed, ProfileState
 from mobid.domain.options import Kind, Options
+from mobid.processes.mass_changes import MassChangeGuard
 from mobid.processes.settlement import Settlement
 from mobid.provisioning import authorize, service
 from mobid.storage import Transactions
@@ -139,6 +141,7 @@ class Provider:
         """Give a user a mobile ID with two certificates; a pending one has its running Get."""
         self.count += 1
         with self.units() as unit:
+            placed = Placed(placed_by=Actor(ActorKind.SCIM_CLIENT, "hr"), placed_at=unit.now)
             profile = MobileID(
                 id=f"m-{self.count}",
                 user_id=user_id,
@@ -151,7 +154,7 @@ class Provider:
                 valid_from=unit.now,
                 valid_to=unit.now + timedelta(days=730),
                 device=Device(name="Änne's phone", platform="Android", model="Pixel"),
-                holds=frozenset({Hold.USER_STATE} if state is ProfileState.INACTIVE else ()),
+                holds={Hold.USER_STATE: placed} if state is ProfileState.INACTIVE else {},
             )
             unit.add(profile)
             for kind in (Kind.AUTHENTICATION, Kind.SIGNATURE):
@@ -243,6 +246,7 @@ def provider(database: Database, units: SQLUnits) -> Provider:
         units=units,
         transactions=Transactions(database.engine),
         settlement=Settlement(phone_confirm=timedelta(minutes=15)),
+        guard=MassChangeGuard(Guard()),
         base_url=BASE,
     )
     app = Flask("scim")

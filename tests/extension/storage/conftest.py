@@ -14,7 +14,7 @@ from mobid.domain.certificates import Certificate
 from mobid.domain.enrolments import Claim, DeviceKey, Enrolment
 from mobid.domain.instances import Instance, InstanceState, Process, StepName
 from mobid.domain.mails import Mail, MailEvent
-from mobid.domain.mobile_ids import Device, MobileID, ProfileState
+from mobid.domain.mobile_ids import Device, Hold, MobileID, Placed, ProfileState
 from mobid.domain.options import Kind, Options
 from mobid.domain.users import UserState
 from mobid.domain.work import Work
@@ -79,6 +79,13 @@ class Make:
             "changed_at": self.clock(),
         }
         return MobileID(**(given | fields))
+
+    def holds(self, *holds: Hold) -> dict[Hold, Placed]:
+        """Make holds that an operator has placed."""
+        by = Actor(ActorKind.OPERATOR, "olga")
+        return dict.fromkeys(
+            holds, Placed(placed_by=by, placed_at=self.clock(), why="Änne lost it")
+        )
 
     def certificate(self, mobile_id: str, **fields: Any) -> Certificate:
         """Make an order for a certificate, with nothing to do."""

@@ -47,7 +47,7 @@ LIVE = [ProfileState.PENDING, ProfileState.ACTIVE, ProfileState.INACTIVE]
 @pytest.fixture
 def mobile_id(units: SQLUnits, make: Make, user_id: str) -> MobileID:
     """A pending mobile ID in the database, on hold for good measure."""
-    pending = make.mobile_id(user_id, holds=frozenset(Hold))
+    pending = make.mobile_id(user_id, holds=make.holds(*Hold))
     write(units, pending)
     return pending
 

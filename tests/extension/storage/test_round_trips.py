@@ -104,7 +104,7 @@ class TestMobileIDs:
             assert unit.mobile_ids.get(mobile_id.id) == mobile_id
             assert unit.mobile_ids.live_of(mobile_id.user_id) == mobile_id
 
-    def test_every_field_comes_back(self, units: SQLUnits, mobile_id: MobileID) -> None:
+    def test_every_field_comes_back(self, units: SQLUnits, make: Make, mobile_id: MobileID) -> None:
         """Each field has a place of its own."""
         full = replace(
             mobile_id,
@@ -114,7 +114,7 @@ class TestMobileIDs:
             valid_from=MOMENT - timedelta(days=1),
             valid_to=MOMENT,
             device=Device(name="Änne's phone", platform="iOS", model="iPhone"),
-            holds=frozenset(Hold),
+            holds=make.holds(*Hold),
             failure="CA_REJECTED",
             locked_at=MOMENT,
             locked_by=Actor(ActorKind.OPERATOR, "olga"),
@@ -127,10 +127,10 @@ class TestMobileIDs:
             assert unit.mobile_ids.get(full.id) == full
             assert unit.mobile_ids.live_of(full.user_id) is None
 
-    def test_holds_come_and_go(self, units: SQLUnits, mobile_id: MobileID) -> None:
+    def test_holds_come_and_go(self, units: SQLUnits, make: Make, mobile_id: MobileID) -> None:
         """They are a set: each is placed and lifted by itself."""
-        held = replace(mobile_id, version=2, holds=frozenset({Hold.USER_STATE}))
-        free = replace(mobile_id, version=3, holds=frozenset())
+        held = replace(mobile_id, version=2, holds=make.holds(Hold.USER_STATE))
+        free = replace(mobile_id, version=3, holds={})
         for stored in (held, free):
             with units() as unit:
                 unit.save(stored)

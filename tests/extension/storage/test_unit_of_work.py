@@ -159,7 +159,7 @@ class TestCommit:
 
     @staticmethod
     def _write_one_of_each(unit: UnitOfWork, make: Make, user_id: str) -> None:
-        profile = make.mobile_id(user_id, holds=frozenset(Hold))
+        profile = make.mobile_id(user_id, holds=make.holds(Hold.USER_STATE))
         run = make.instance(user_id, mobile_id=profile.id)
         enrolment = make.enrolment(run, profile.id, keys=(make.device_key(Kind.SIGNATURE),))
         # References are checked at the commit, so that the order of writing does not matter.

@@ -10,6 +10,7 @@ from mobid.domain.instances import InstanceState, Process, StepName
 from mobid.domain.mobile_ids import LockReason, MobileID, ProfileState
 from mobid.processes.ending import fail_get
 from mobid.processes.errors import MobileIDSuspended
+from mobid.processes.expiry import expire_if_over
 from mobid.processes.get.moves import cancel, confirm_again
 from mobid.processes.locking import lock_profile
 from mobid.processes.steps import (
@@ -62,16 +63,17 @@ class HasActive:
         Locked or expired meanwhile, it is out of the way; suspended meanwhile, it is in the way.
         """
         run.must_be_active_user()
-        if run.active is not None and run.active.state is ProfileState.INACTIVE:
+        active = None if run.active is None else expire_if_over(run.unit, run.active)
+        if active is not None and active.state is ProfileState.INACTIVE:
             by = run.instance.actor
             return Changes(instance=fail_get(run.unit, run.instance, MobileIDSuspended.code, by=by))
         new: tuple[Instance, ...] = ()
-        if run.active is not None and run.active.state is ProfileState.ACTIVE:
-            if not run.unit.instances.running_locks(run.active.id):
-                new = (self._child_lock(run, run.active),)
+        if active is not None and active.state is ProfileState.ACTIVE:
+            if not run.unit.instances.running_locks(active.id):
+                new = (self._child_lock(run, active),)
             lock_profile(
                 run.unit,
-                run.active,
+                active,
                 by=run.instance.actor,
                 reason=LockReason.REPLACED,
                 except_for=run.instance.id,

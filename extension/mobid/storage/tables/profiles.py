@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from mobid.domain.actors import ActorKind
 from mobid.domain.certificates import CAState, RevocationReason, Wanted
-from mobid.domain.mobile_ids import LIVE, LockReason, ProfileState
+from mobid.domain.mobile_ids import LIVE, Hold, LockReason, ProfileState
 from mobid.domain.options import Kind
 from mobid.storage.columns import (
     JSON,
@@ -85,6 +85,11 @@ mobile_id_holds: Final = Table(
     metadata,
     reference("mobile_id", "mobile_ids.id"),
     Column("hold", Key, nullable=False),
+    Column("placed_at", Instant, nullable=False),
+    Column("placed_by_kind", Choice(ActorKind), nullable=False),
+    Column("placed_by_id", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    one_of("hold", Hold),
     PrimaryKeyConstraint("mobile_id", "hold"),
 )
 
@@ -114,6 +119,7 @@ certificates: Final = Table(
     Column("reason", Choice(RevocationReason), nullable=False),
     Column("revoked_at", Instant),
     Column("asked_at", Instant),
+    Column("given_up_at", Instant),
     *work_columns(),
     one_of("kind", Kind),
     one_of("wanted", Wanted),
@@ -121,6 +127,9 @@ certificates: Final = Table(
     one_of("reason", RevocationReason),
     CheckConstraint(
         "wanted <> 'revoked' OR revoked_at IS NOT NULL", name="revocation_has_its_time"
+    ),
+    CheckConstraint(
+        "given_up_at IS NULL OR wanted = 'revoked'", name="only_a_revocation_is_given_up"
     ),
     UniqueConstraint("key_hash"),
     UniqueConstraint("ca", "serial"),

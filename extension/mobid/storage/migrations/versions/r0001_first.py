@@ -177,8 +177,21 @@ def _profiles() -> None:
         "mobile_id_holds",
         sa.Column("mobile_id", KEY, nullable=False),
         sa.Column("hold", KEY, nullable=False),
+        sa.Column("placed_at", sa.BigInteger(), nullable=False),
+        sa.Column("placed_by_kind", sa.Text(), nullable=False),
+        sa.Column("placed_by_id", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        _one_of("mobile_id_holds", "hold", "user_state operator mass_change"),
         _refers("mobile_id_holds", "mobile_id", "mobile_ids.id"),
         sa.PrimaryKeyConstraint("mobile_id", "hold", name="pk_mobile_id_holds"),
+    )
+    op.create_table(
+        "former_external_ids",
+        sa.Column("user_id", KEY, nullable=False),
+        sa.Column("client", KEY, nullable=False),
+        sa.Column("external_id", KEY, nullable=False),
+        _refers("former_external_ids", "user_id", "users.id"),
+        sa.PrimaryKeyConstraint("user_id", "client", name="pk_former_external_ids"),
     )
     op.create_table(
         "certificates",
@@ -205,6 +218,7 @@ def _profiles() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger()),
         sa.Column("asked_at", sa.BigInteger()),
+        sa.Column("given_up_at", sa.BigInteger()),
         *_work("certificates"),
         _one_of("certificates", "ca_state", "requested valid held revoked expired unknown absent"),
         _one_of("certificates", "kind", "authentication signature encryption"),
@@ -214,6 +228,10 @@ def _profiles() -> None:
         sa.CheckConstraint(
             "wanted <> 'revoked' OR revoked_at IS NOT NULL",
             name=op.f("ck_certificates_revocation_has_its_time"),
+        ),
+        sa.CheckConstraint(
+            "given_up_at IS NULL OR wanted = 'revoked'",
+            name=op.f("ck_certificates_only_a_revocation_is_given_up"),
         ),
         _one_of("certificates", "wanted", "valid held revoked"),
         _refers("certificates", "mobile_id", "mobile_ids.id"),

@@ -1,0 +1,19 @@
+"""What deleted users were known by who may be restored."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Column, PrimaryKeyConstraint, Table
+
+from mobid.storage.columns import Key, reference
+from mobid.storage.tables.schema import metadata
+
+former_external_ids: Final = Table(
+    "former_external_ids",
+    metadata,
+    reference("user_id", "users.id"),
+    Column("client", Key, nullable=False),
+    Column("external_id", Key, nullable=False),
+    PrimaryKeyConstraint("user_id", "client"),
+)
