@@ -140,6 +140,17 @@ class DevServer:
             "roles": roles,
         }
 
+    def write_settings(self, settings: Mapping[str, Any]) -> Path:
+        """Write the mobid.toml of a mobid with this CA; return its path."""
+        lines = ['authority = "openbao"', "", "[authority_settings]"]
+        for name, value in settings.items():
+            table = value if isinstance(value, dict) else {}
+            inner = ", ".join(f"{key} = {json.dumps(one)}" for key, one in table.items())
+            lines.append(f"{name} = " + (f"{{ {inner} }}" if inner else json.dumps(value)))
+        path = self.folder / f"{settings['mount']}.toml"
+        write_private(path, "\n".join(lines) + "\n")
+        return path
+
     def make_token(self, policy: str) -> str:
         """Make a token that has this policy and nothing else, for a day."""
         answer = self._raw(
@@ -261,18 +272,6 @@ def policy_of(mount: str, kinds: Sequence[str]) -> str:
     return policy.replace('path "pki/', f'path "{mount}/')
 
 
-def toml_of(settings: Mapping[str, Any]) -> str:
-    """Return a mobid.toml for a CA behind an OpenBao."""
-    plain = {name: value for name, value in settings.items() if not isinstance(value, dict)}
-    lines = ['authority = "openbao"', "", "[authority_settings]"]
-    lines += [f"{name} = {json.dumps(value)}" for name, value in plain.items()]
-    for name, table in settings.items():
-        if isinstance(table, dict):
-            lines += ["", f"[authority_settings.{name}]"]
-            lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
-    return "\n".join(lines) + "\n"
-
-
 def stop_on_termination(*_: object) -> NoReturn:
     """End as Ctrl-C does, so that the server is ended, too."""
     raise KeyboardInterrupt
@@ -282,7 +281,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run a server until it is told to stop."""
     parser = argparse.ArgumentParser(
         description="Run an OpenBao for trials of mobid, until Ctrl-C. It keeps nothing. "
-        "FOLDER/mobid.toml has the settings of a mobid that uses it."
+        "FOLDER/pki.toml has the settings of a mobid that uses it."
     )
     parser.add_argument("folder", type=Path, help="Where settings, token and log are written.")
     folder = parser.parse_args(arguments).folder.absolute()
@@ -290,11 +289,11 @@ def main(arguments: Sequence[str]) -> int:
     server = DevServer(folder)
     try:
         server.start()
-        write_private(folder / "mobid.toml", toml_of(server.make_pki()))
+        config = server.write_settings(server.make_pki())
         sys.stdout.write(
             f"OpenBao runs at {server.url}. Stop it with Ctrl-C; it forgets everything.\n\n"
-            f"  mobid demo --walk --config {folder / 'mobid.toml'}\n"
-            f"  mobid demo --config {folder / 'mobid.toml'}\n"
+            f"  mobid demo --walk --config {config}\n"
+            f"  mobid demo --config {config}\n"
         )
         sys.stdout.flush()
         signal.pause()

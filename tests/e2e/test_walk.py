@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from cryptography import x509
 
 from mobid.cli.demo.checks import find_openssl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from examples.openbao.openbao_dev import DevServer
 
 PATIENCE: Final = 150
 
@@ -135,6 +138,51 @@ class TestHonestWalk:
         listed = openssl("crl", "-in", crl, "-noout", "-text")[1]
         found = {f"serial={one.zfill(40)}" for one in re.findall(r"Serial Number: (\w+)", listed)}
         assert {f"serial={one[7:].zfill(40)}" for one in serials} == found
+
+    def test_the_server_had_nothing_to_complain_about(self, walked: Walked) -> None:
+        """Its log has its greeting and no warning."""
+        assert "{" not in (walked.out / "server.log").read_text("utf-8")
+
+
+class TestWalkWithOpenBao:
+    """The same walk, with a CA that somebody else wrote: only the settings are others."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def walked(cls, openbao: DevServer, tmp_path_factory: pytest.TempPathFactory) -> Walked:
+        """A walk with a CA in a real OpenBao, which has met every check of its own."""
+        config = openbao.write_settings(openbao.make_pki("walked"))
+        walked = walk(tmp_path_factory.mktemp("openbao"), "", "--config", str(config))
+        assert walked.code == 0, walked.said
+        return walked
+
+    def test_openbao_itself_says_revoked(self, walked: Walked, openbao: DevServer) -> None:
+        """Its own record of each certificate that we have, and of no other but the CA's."""
+        kept = [
+            x509.load_pem_x509_certificate(file.read_bytes())
+            for file in (walked.out / "certs").iterdir()
+        ]
+        (issuer,) = x509.load_pem_x509_certificates((walked.out / "ca.pem").read_bytes())
+        listed = openbao.call("GET", "walked/certs?list=true")["keys"]
+        assert {int(serial.replace(":", ""), 16) for serial in listed} == {
+            one.serial_number for one in (*kept, issuer)
+        }
+        assert len(kept) == 4
+        for serial in listed:
+            record = openbao.call("GET", f"walked/cert/{serial}")
+            is_issuer = int(serial.replace(":", ""), 16) == issuer.serial_number
+            assert (record["revocation_time"] == 0) is is_issuer
+
+    def test_openssl_finds_each_certificate_issued_and_revoked(self, walked: Walked) -> None:
+        """Under OpenBao's CA, and on OpenBao's list."""
+        ca, crl = walked.out / "ca.pem", walked.out / "crl.pem"
+        for certificate in (walked.out / "certs").iterdir():
+            assert openssl("verify", "-CAfile", ca, certificate)[0] == 0
+            code, said = openssl(
+                "verify", "-CAfile", ca, "-CRLfile", crl, "-crl_check", certificate
+            )
+            assert code != 0
+            assert "certificate revoked" in said
 
     def test_the_server_had_nothing_to_complain_about(self, walked: Walked) -> None:
         """Its log has its greeting and no warning."""

@@ -50,6 +50,11 @@ PHONE: Final = Path(__file__).parents[4] / "examples" / "phone" / "phone.py"
     type=click.Path(path_type=Path, file_okay=False),
     help="Write every mail into this folder, too, as it was sent (.eml).",
 )
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Settings for the new home (a mobid.toml), such as those of another CA.",
+)
 @click.pass_context
 def demo(  # noqa: PLR0917  # click gives options by their names
     context: click.Context,
@@ -58,6 +63,7 @@ def demo(  # noqa: PLR0917  # click gives options by their names
     keep: Path | None,
     phone: Path,
     mails: Path | None,
+    config: Path | None,
     *,
     walk: bool,
 ) -> None:
@@ -74,8 +80,8 @@ def demo(  # noqa: PLR0917  # click gives options by their names
     ):
         place = home or Path(scratch, "home")
         if walk:
-            sys.exit(run_walk(place, keep, phone))
-        run_server(place, port, kept=home is not None, mails=mails)
+            sys.exit(run_walk(place, keep, phone, config))
+        run_server(place, port, kept=home is not None, mails=mails, config=config)
 
 
 def refuse_what_would_stay(context: click.Context) -> None:
@@ -99,7 +105,7 @@ def interrupt() -> NoReturn:
     raise KeyboardInterrupt
 
 
-def run_walk(home: Path, keep: Path | None, phone: Path) -> int:
+def run_walk(home: Path, keep: Path | None, phone: Path, config: Path | None) -> int:
     """Walk the path; the parts that only the walk needs are imported here, and named if missing."""
     if not phone.is_file():
         fail(
@@ -109,16 +115,18 @@ def run_walk(home: Path, keep: Path | None, phone: Path) -> int:
         )
     with extra_needed():
         from mobid.cli.demo.walk import walk  # noqa: PLC0415  # needs the extra "demo"
-    return walk(home, keep, phone)
+    return walk(home, keep, phone, config)
 
 
-def run_server(home: Path, port: int, *, kept: bool, mails: Path | None) -> None:
+def run_server(
+    home: Path, port: int, *, kept: bool, mails: Path | None, config: Path | None
+) -> None:
     """Serve, with a mail server of its own."""
     with extra_needed():
         from mobid.cli.demo.server import serve_demo  # noqa: PLC0415  # needs the extra "demo"
     if mails is not None:
         mails.mkdir(parents=True, exist_ok=True)
-    serve_demo(home, port, kept=kept, mails=mails)
+    serve_demo(home, port, kept=kept, mails=mails, config=config)
 
 
 @contextmanager

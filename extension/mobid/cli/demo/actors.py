@@ -35,11 +35,12 @@ _TRUSTED: Final = ssl.create_default_context()
 
 
 @contextmanager
-def running_server(home: Path, log: Path) -> Iterator[dict[str, Any]]:
+def running_server(home: Path, log: Path, config: Path | None = None) -> Iterator[dict[str, Any]]:
     """Run a demo server on a free port until the block ends; give what its demo.json says."""
     description = home / DESCRIPTION
     description.unlink(missing_ok=True)
     command = [sys.executable, "-m", "mobid.cli", "demo", "--port", "0", "--home", str(home)]
+    command += [] if config is None else ["--config", str(config)]
     with (
         log.open("wb") as said,
         subprocess.Popen(  # noqa: S603  # this same program

@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from mobid.app import Product, create_app, initialise, load_settings
 from mobid.auth.tokens import SCOPES
+from mobid.ca import Publisher
 from mobid.cli.context import fail, failures_told
 from mobid.cli.demo.mail_server import Postbox, mail_server
 from mobid.cli.demo.mailbox import PREFIX as MAILBOX
 from mobid.cli.demo.mailbox import add_mailbox
 from mobid.cli.serve import only_server, serve_until_told
-from mobid.config import create_home, is_home
+from mobid.config import SETTINGS_FILE, create_home, is_home, read_secret_file
 from mobid.domain.actors import SYSTEM
 from mobid.storage.tables.access import Audience
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from mobid.ca import Addresses
     from mobid.config import Settings
 
 HOST: Final = "127.0.0.1"
@@ -44,12 +46,14 @@ PEOPLE: Final = (
 )
 
 
-def serve_demo(home: Path, port: int, *, kept: bool, mails: Path | None = None) -> None:
+def serve_demo(
+    home: Path, port: int, *, kept: bool, mails: Path | None = None, config: Path | None = None
+) -> None:
     """Serve a demo until it is told to stop; `mails` is a folder for every mail that it sends."""
     listener = listen(port)
     postbox = Postbox(mails)
     with listener, failures_told(), ExitStack() as running:
-        settings = demo_settings(home, listener.getsockname()[1])
+        settings = demo_settings(home, listener.getsockname()[1], config)
         mail = running.enter_context(mail_server(postbox, settings.home))
         settings = replace(settings, mail=mail)
         initialise(settings, ca_name="mobid demo CA")
@@ -57,17 +61,21 @@ def serve_demo(home: Path, port: int, *, kept: bool, mails: Path | None = None) 
             app = create_app(product)
             add_mailbox(app, postbox)
             description = describe(product, app)
-            write_private_json(settings.home / DESCRIPTION, description)
+            write_private(settings.home / DESCRIPTION, json.dumps(description, indent=2))
             product.start_worker()
             serve_until_told(
                 app, product, listener=listener, ready=lambda: greet(product, kept=kept)
             )
 
 
-def pki_url(product: Product) -> str:
-    """Return where the demo's own CA publishes."""
-    (name,) = product.publishers
-    return f"{product.settings.public_url}/pki/{name}"
+def addresses_of(product: Product) -> Addresses:
+    """Return where the CA publishes; fail if it does not say, since nothing could be checked then."""
+    name = product.settings.authority
+    authority = product.authorities[name]
+    told = authority.addresses() if isinstance(authority, Publisher) else None
+    if told is None or None in {told.chain, told.crl, told.ocsp}:
+        fail(f'The CA "{name}" must tell its addresses for chain, list and OCSP; it has {told}.')
+    return told
 
 
 def listen(port: int) -> socket.socket:
@@ -82,10 +90,18 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def demo_settings(home: Path, port: int) -> Settings:
-    """Return the settings of a demo in this home, which is made if it is not there."""
+def demo_settings(home: Path, port: int, config: Path | None = None) -> Settings:
+    """Return the settings of a demo in this home, which is made if it is not there.
+
+    A new home gets what stands in `config`; the demo's own address goes before what it says.
+    """
+    if is_home(home) and config is not None:
+        fail(f"{home} has settings already; --config is for a new home.")
     if not is_home(home):
+        given = None if config is None else read_secret_file(config).reveal()
         create_home(home)
+        if given is not None:
+            write_private(home / SETTINGS_FILE, given)
     settings = load_settings(home, os.environ).settings
     return replace(
         settings, demo=True, listen_host=HOST, listen_port=port, public_url=f"http://{HOST}:{port}"
@@ -103,11 +119,15 @@ def describe(product: Product, app: Flask) -> dict[str, Any]:
     )
     front_end = f"demo-{secrets.token_hex(4)}"
     base = product.settings.public_url
+    published = addresses_of(product)
     create_people(app, scim_token)
     return {
         "base_url": base,
         "scim_url": f"{base}/scim/v2",
-        "pki_url": pki_url(product),
+        "ca": product.settings.authority,
+        "chain_url": published.chain,
+        "crl_url": published.crl,
+        "ocsp_url": published.ocsp,
         "mailbox_url": f"{base}{MAILBOX}",
         "scim_token": scim_token,
         "admin_token": admin_token,
@@ -158,12 +178,12 @@ def create_people(app: Flask, token: str) -> None:
             fail(f"The sample user {user_name} was not accepted: {answer.get_data(as_text=True)}")
 
 
-def write_private_json(path: Path, data: object) -> None:
-    """Write what programs need; it holds secrets, so it is for its owner only."""
+def write_private(path: Path, text: str) -> None:
+    """Write what may hold secrets, for its owner only, over what was there."""
     draft = path.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(data, file, indent=2)
+        file.write(text)
     draft.replace(path)
 
 
@@ -171,6 +191,7 @@ def greet(product: Product, *, kept: bool) -> None:
     """Say where everything is."""
     settings = product.settings
     base = settings.public_url
+    published = addresses_of(product)
     stay = "stays" if kept else "is thrown away when you stop it"
     click.echo(
         f"mobid demo is ready. Stop it with Ctrl-C; its home {stay}.\n\n"
@@ -178,7 +199,9 @@ def greet(product: Product, *, kept: bool) -> None:
         f"  Mailbox        {base}{MAILBOX}\n"
         f"  SCIM           {base}/scim/v2\n"
         f"  OpenAPI        {base}/openapi.json\n"
-        f"  CA, CRL, OCSP  {pki_url(product)}/chain  /crl  /ocsp\n"
+        f"  CA             {published.chain}\n"
+        f"  CRL            {published.crl}\n"
+        f"  OCSP           {published.ocsp}\n"
         f"  Tokens         {settings.home / DESCRIPTION}\n"
         f"  Phone          python examples/phone/phone.py --help"
     )

@@ -41,7 +41,7 @@ STEPS: Final[Sequence[tuple[str, Callable[[Stage], str]]]] = (
 )
 
 
-def walk(home: Path, keep: Path | None, phone: Path) -> int:
+def walk(home: Path, keep: Path | None, phone: Path, config: Path | None = None) -> int:
     """Walk the whole path; return 0 only if every check was met."""
     with tempfile.TemporaryDirectory(prefix="mobid-walk-") as scratch:
         out = keep or Path(scratch, "kept")
@@ -50,7 +50,7 @@ def walk(home: Path, keep: Path | None, phone: Path) -> int:
         try:
             openssl = find_openssl()
             click.echo("The server starts …")
-            with running_server(home, out / "server.log") as told:
+            with running_server(home, out / "server.log", config) as told:
                 complete = _go(Stage(told, out=out, phone=phone, openssl=openssl), diary)
         except CheckFailed as failure:
             click.echo(f"The walk did not begin: {failure}", err=True)

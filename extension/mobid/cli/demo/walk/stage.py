@@ -14,7 +14,7 @@ from mobid.cli.demo.actors import HTTP_TIMEOUT, Phone
 from mobid.cli.demo.checks import CheckFailed, Verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from mobid.cli.demo.actors import FrontEnd
@@ -40,7 +40,7 @@ class Stage:
             openssl=openssl,
             ca=out / "ca.pem",
             crl=out / "crl.pem",
-            ocsp_url=f"{told['pki_url']}/ocsp",
+            ocsp_url=told["ocsp_url"],
         )
         self.instance: dict[str, Any] = {}
         """The run that the user sees, as last seen."""
@@ -125,13 +125,13 @@ class Stage:
         self.certificates[mobile_id["id"]] = files
 
     def fetch_lists(self) -> None:
-        """Fetch the chain and the newest CRL, as a relying party does: without any token."""
-        for name, what in (("ca.pem", "chain"), ("crl.pem", "crl")):
-            address = f"{self.told['pki_url']}/{what}?format=pem"
-            answer = httpx2.get(address, timeout=HTTP_TIMEOUT)
-            if not answer.is_success:
-                raise CheckFailed(f"{address} answered {answer.status_code}: {answer.text}")
-            (self.out / name).write_bytes(answer.content)
+        """Fetch the chain and the newest CRL where the CA publishes, as a relying party does."""
+        (self.out / "ca.pem").write_bytes(
+            _pem(_fetched(self.told["chain_url"]), x509.load_der_x509_certificate)
+        )
+        (self.out / "crl.pem").write_bytes(
+            _pem(_fetched(self.told["crl_url"]), x509.load_der_x509_crl)
+        )
 
     def _scim(self, path: str, **query: str) -> dict[str, Any]:
         answer = httpx2.get(
@@ -144,3 +144,18 @@ class Stage:
             raise CheckFailed(f"GET {path} answered {answer.status_code}: {answer.text}")
         answered: dict[str, Any] = answer.json()
         return answered
+
+
+def _fetched(address: str) -> bytes:
+    answer = httpx2.get(address, timeout=HTTP_TIMEOUT)
+    if not answer.is_success:
+        raise CheckFailed(f"{address} answered {answer.status_code}: {answer.text}")
+    return answer.content
+
+
+def _pem(
+    content: bytes,
+    load: Callable[[bytes], x509.Certificate | x509.CertificateRevocationList],
+) -> bytes:
+    """Return as PEM, which OpenSSL reads everywhere, what is published in DER (RFC 5280, 4.2.1.13)."""
+    return content if content.startswith(b"-----") else load(content).public_bytes(Encoding.PEM)
