@@ -302,8 +302,8 @@ class World:
             f'authority_settings = {{ switches = "{self.switches}" }}\n',
         )
         self.product: Final = Product(load(home, {}), clock=self.clock)
-        self._app: Final = create_app(self.product)
-        self.http: Final[FlaskClient] = self._app.test_client()
+        self.app: Final = create_app(self.product)
+        self.http: Final[FlaskClient] = self.app.test_client()
         self._key: Final = ECKey.import_key(register_front_end(self.product, "intranet"))
         self._tokens: Final = {
             audience: self.product.tokens.create(
@@ -398,7 +398,7 @@ class World:
 
     def page_of(self, person: Person) -> str:
         """Return the words of the page that shows the run of a person, who is signed in there."""
-        browser = self._app.test_client()
+        browser = self.app.test_client()
         with browser.session_transaction(base_url=self.url) as session:
             sign_in(session, person.user_id, self.clock())
         page = browser.get(f"/instances/{person.instance['id']}", base_url=self.url)
