@@ -25,7 +25,7 @@ from mobid.processes.decision import OptionDecision
 from mobid.processes.enrolment import PhoneSide
 from mobid.processes.get import Parts
 from mobid.processes.instance_work import InstanceWork
-from mobid.processes.limits import Attempts
+from mobid.processes.limits import Attempts, mails
 from mobid.processes.mail_work import MailWork
 from mobid.processes.mass_changes import MassChangeGuard
 from mobid.processes.option_scripts import OptionScriptLife
@@ -150,6 +150,7 @@ class Product:
                 decision=OptionDecision(self.units, self.sandbox, SHIPPED, settings.authority),
                 ca=settings.authority,
                 public_url=settings.public_url,
+                mails=mails(settings.limits),
             ),
             self.attempts,
         )

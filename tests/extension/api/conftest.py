@@ -18,7 +18,7 @@ from mobid.optionscripts import SCRIPT_NAME, SHIPPED_VERSION_0
 from mobid.processes.codes import Codes
 from mobid.processes.decision import OptionDecision
 from mobid.processes.get import Parts
-from mobid.processes.limits import Attempts
+from mobid.processes.limits import Attempts, mails
 from mobid.processes.option_scripts import OptionScriptLife
 from mobid.processes.ports import StoredScript
 from mobid.processes.runner import Runner
@@ -72,6 +72,7 @@ def silent_ca_runner(units: SQLUnits, sandbox: OptionScripts, shipped: StoredScr
         decision=OptionDecision(units, sandbox, shipped, CA),
         ca=CA,
         public_url=PUBLIC_URL,
+        mails=mails(Limits()),
     )
     return Runner(units, parts, Attempts(units, Limits()))
 

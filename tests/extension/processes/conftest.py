@@ -53,7 +53,7 @@ from mobid.processes.enrolment import Caller as PhoneCaller
 from mobid.processes.enrolment import Claimed, PhoneSide, Result
 from mobid.processes.get import Parts
 from mobid.processes.instance_work import InstanceWork
-from mobid.processes.limits import Attempts
+from mobid.processes.limits import Attempts, mails
 from mobid.processes.mail_work import MailWork
 from mobid.processes.mailing import MailRefused, MailUnavailable
 from mobid.processes.orders import order_of as order_for
@@ -351,6 +351,7 @@ class Place:
             decision=OptionDecision(self.units, self.sandbox, shipped, CA),
             ca=CA,
             public_url="https://id.example.org",
+            mails=mails(Limits()),
         )
         self.attempts = Attempts(self.units, Limits())
         self.runner = Runner(self.units, self.parts, self.attempts)

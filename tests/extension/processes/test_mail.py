@@ -19,6 +19,7 @@ from mobid.processes.errors import (
     MailCodeRequired,
     NoEmail,
     ReauthenticationRequired,
+    TooMany,
     TooManyCodes,
     UserNotActive,
 )
@@ -55,6 +56,12 @@ def guesses(place: Place, anne: Person, view: InstanceView, times: int) -> list[
             anne.phone().opens(letter(place), wrong(view))
         left.append(refusal.value.tries_left)
     return left
+
+
+def another_mail(place: Place, anne: Person, view: InstanceView) -> InstanceView:
+    """Ask for a new mail, a minute after the last one."""
+    place.clock.pass_by(timedelta(minutes=1))
+    return anne.clicks("renew", view, what="mail")
 
 
 class TestWhatIsShown:
@@ -318,7 +325,7 @@ class TestRenew:
         view = anne.gets_to_mail()
         phone = anne.phone()
         phone.opens(letter(place), view.step.data["mail_code"])
-        anne.clicks("renew", view, what="mail")
+        another_mail(place, anne, view)
         assert place.enrolment(view.id).claim is None
         with pytest.raises(CodeNotUsable, match=NOT_USABLE):
             phone.sends_keys()
@@ -327,7 +334,7 @@ class TestRenew:
         """Mail codes are not among them: they cost nothing, and nobody else can ask for them."""
         view = anne.gets_to_mail()
         for left in (3, 2, 1, 0):
-            view = anne.clicks("renew", view, what="mail")
+            view = another_mail(place, anne, view)
             assert view.step.data["codes_left"] == left
         with pytest.raises(TooManyCodes, match="has used its 5 codes"):
             anne.clicks("renew", view, what="mail")
@@ -335,11 +342,28 @@ class TestRenew:
             view = anne.clicks("renew", view)
         assert len(place.post.letters) == 5
 
-    def test_no_mail_code_comes_twice(self, anne: Person) -> None:
+    def test_a_mail_a_minute_is_enough(self, place: Place, anne: Person) -> None:
+        """Neither another nor another Get brings a second one sooner; the page's code can be renewed."""
+        view = anne.gets_to_mail()
+        for _ in range(2):
+            with pytest.raises(TooMany, match="Try again in 60 seconds"):
+                anne.clicks("renew", view, what="mail")
+        view = anne.clicks("renew", view, what="code")
+        anne.phone().opens(letter(place), view.step.data["mail_code"])
+        anne.clicks("cancel", anne.sees(view))
+        again = anne.starts_get()
+        with pytest.raises(TooMany):
+            anne.clicks("next", again)
+        assert place.post.told() == ["qr_code"]
+        place.clock.pass_by(timedelta(minutes=1))
+        assert anne.clicks("next", again).step_name is StepName.MAIL
+
+    def test_no_mail_code_comes_twice(self, place: Place, anne: Person) -> None:
         """A new mail goes on counting."""
         view = anne.gets_to_mail()
         seen = {view.step.data["mail_code"]}
         for what in ("code", "mail", "code", "mail"):
+            place.clock.pass_by(timedelta(minutes=1))
             view = anne.clicks("renew", view, what=what)
             seen.add(view.step.data["mail_code"])
         assert len(seen) == 5
@@ -396,7 +420,7 @@ class TestRenew:
         seen = anne.sees(view)
         assert (seen.step.data["mail_code"], seen.step.data["device"]) == (None, None)
         assert anne.clicks("renew", seen).step.hint is not None
-        renewed = anne.clicks("renew", seen, what="mail")
+        renewed = another_mail(place, anne, seen)
         anne.phone().opens(letter(place), renewed.step.data["mail_code"])
 
 
@@ -460,6 +484,7 @@ class TestApprove:
         place.change(anne, display_name="Änne Other", email="other@example.org")
         confirm = anne.clicks("next", view)
         assert confirm.step_name is StepName.CONFIRM
+        place.clock.pass_by(timedelta(minutes=1))
         mailed = anne.sees(anne.clicks("next", confirm))
         assert mailed.step_name is StepName.MAIL
         assert mailed.step.data["recipient"] == "o•••@example.org"

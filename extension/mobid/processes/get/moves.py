@@ -46,7 +46,7 @@ def confirm_again(run: Run, times: Times) -> Instance:
 def new_code(run: Run, enrolment: Enrolment, parts: Parts) -> Enrolment:
     """Return the enrolment with its next code, and mail it if it goes by mail.
 
-    Raise `TooManyCodes` after the last, and `NoEmail`.
+    Raise `TooManyCodes` after the last, `NoEmail`, and `TooMany` for mails in too quick succession.
     """
     number = enrolment.code_number + 1
     if number > parts.max_codes:
@@ -61,13 +61,14 @@ def new_code(run: Run, enrolment: Enrolment, parts: Parts) -> Enrolment:
     )
     if not by_mail:
         return renewed
-    _mail(run, renewed)
+    _mail(run, renewed, parts)
     return new_mail_code(run, renewed, parts)
 
 
-def _mail(run: Run, enrolment: Enrolment) -> None:
+def _mail(run: Run, enrolment: Enrolment, parts: Parts) -> None:
     if run.user.email is None:
         raise NoEmail
+    parts.mails.count(run.unit, run.user.id)
     notify(
         run.unit,
         MailEvent.QR_CODE,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mobid.processes.authority import Capabilities
     from mobid.processes.codes import Codes
     from mobid.processes.decision import OptionDecision
+    from mobid.processes.limits import Limit
     from mobid.processes.steps import Run
 
 
@@ -27,6 +28,8 @@ class Parts:
     decision: OptionDecision
     ca: str
     public_url: str
+    mails: Limit
+    """How many mails with a link a user is sent."""
 
     def capabilities(self, run: Run) -> Capabilities:
         """Return the CA's last stored answer; raise `CANotAvailable`."""
