@@ -12,6 +12,7 @@ from mobid.cli.audit import audit
 from mobid.cli.ca import ca
 from mobid.cli.config import config
 from mobid.cli.demo import demo
+from mobid.cli.doctor import doctor
 from mobid.cli.effects import effects
 from mobid.cli.frontends import frontend
 from mobid.cli.mobile_ids import mobile_ids
@@ -48,6 +49,7 @@ for command in (
     ca,
     config,
     demo,
+    doctor,
     effects,
     frontend,
     init,

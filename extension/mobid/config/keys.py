@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from mobid.config.errors import BrokenKey, KeyExists, KeyMissing
+from mobid.config.errors import BrokenKey, KeyExists, KeyFileError, KeyMissing
 from mobid.config.private import check_private_folder, read_private, write_private
 from mobid.config.secret import Secret
 
@@ -100,6 +100,19 @@ def read_keys(folder: KeyFolder) -> Keys:
     )
 
 
+def faults_of_keys(folder: KeyFolder) -> Mapping[str, KeyFileError | None]:
+    """Return what is wrong with each of our keys; nothing for one that can be used."""
+    found: dict[str, KeyFileError | None] = {}
+    for name, read in _READERS.items():
+        try:
+            read(folder, name)
+        except KeyFileError as error:
+            found[name] = error
+        else:
+            found[name] = None
+    return found
+
+
 def _random_key(folder: KeyFolder, name: str) -> Secret[bytes]:
     key = folder.read(name)
     if len(key) != _SECRET_BYTES:
@@ -126,6 +139,12 @@ def _new_signing_key() -> bytes:
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
 
+
+_READERS: Final[Mapping[str, Callable[[KeyFolder, str], object]]] = {
+    ENROLMENT_KEY: _random_key,
+    SESSION_KEY: _random_key,
+    AUDIT_KEY: _signing_key,
+}
 
 _MAKERS: Final[Mapping[str, Callable[[], bytes]]] = {
     ENROLMENT_KEY: _new_secret,

@@ -89,6 +89,11 @@ def check_private_folder(path: Path) -> None:
     _refuse_loose(path, found)
 
 
+def check_private_file(path: Path) -> None:
+    """Raise FileNotFoundError or `UnsafeFile` unless only its owner can get at a file, however large."""
+    _refuse_loose(path, path.stat())
+
+
 def _check_file(path: Path, found: os.stat_result) -> None:
     remedy = "Put the right file in its place."
     if not stat.S_ISREG(found.st_mode):

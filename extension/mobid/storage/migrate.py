@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from alembic import command
@@ -33,11 +34,25 @@ def migrate(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
-def is_current(engine: Engine) -> bool:
-    """Tell whether the database has the newest schema; raise `UnsuitableDatabase` for a later one."""
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Which schema a database has, if any, and which this version needs."""
+
+    found: str | None
+    needed: str | None
+
+
+def schema_of(engine: Engine) -> Schema:
+    """Return the schema of a database; raise `UnsuitableDatabase` for a later one."""
     with Transactions(engine).reading() as connection:
         found = _revision(connection)
-    return found == ScriptDirectory.from_config(_config()).get_current_head()
+    return Schema(found, ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def is_current(engine: Engine) -> bool:
+    """Tell whether the database has the newest schema; raise `UnsuitableDatabase` for a later one."""
+    schema = schema_of(engine)
+    return schema.found == schema.needed
 
 
 def _revision(connection: Connection) -> str | None:

@@ -1,0 +1,73 @@
+"""Checks of the sandbox: which walls stand on this machine, and whether known escapes end as they must."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from mobid.app.doctor.finding import failed, ok, warning
+from mobid.domain.users import User, UserState
+from mobid.processes.errors import SandboxNotAvailable
+from mobid.processes.ports import Outcome
+from mobid_scripts.limits import LAYERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from mobid.app.doctor.finding import Finding
+    from mobid.processes.ports import Evaluation
+
+_NOBODY: Final = User(
+    id="doctor", state=UserState.ACTIVE, user_name="doctor", display_name="Doctor"
+)
+_REMEDY: Final = (
+    "Start no script on this machine. Report it, with the versions of mobid and the kernel."
+)
+
+ESCAPES: Final = {
+    "reach the interpreter": "x = ().__class__.__mro__[1].__subclasses__()",
+    "open a file": "x = open('/etc/passwd')",
+    "import a module": "import os",
+    "never end": "for i in range(9999):\n    for j in range(9999):\n        x = j",
+    "take all memory": "x = 'a'\nfor i in range(60):\n    x = x + x",
+}
+"""What scripts try, and how. None may get options."""
+
+
+class Evaluates(Protocol):
+    """Runs scripts."""
+
+    def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
+        """Run a script on a user."""
+
+
+def sandbox(scripts: Evaluates, now: datetime) -> Iterator[Finding]:
+    """Run an honest script, name the walls that stood round it, and then try to get out."""
+    try:
+        honest = scripts.evaluate("options.validity = days(90)", _NOBODY, at=now)
+        yield from walls(honest.layers)
+        if honest.outcome is not Outcome.OK:
+            yield failed("sandbox", f"an honest script ended as {honest.outcome}", _REMEDY)
+        out = [
+            name
+            for name, source in ESCAPES.items()
+            if scripts.evaluate(source, _NOBODY, at=now).outcome is Outcome.OK
+        ]
+    except SandboxNotAvailable as unavailable:
+        remedy = "See the log for the reason; without it, no Get can start."
+        yield failed("sandbox", str(unavailable), remedy)
+        return
+    if out:
+        yield failed("sandbox", f"these scripts got out: {', '.join(out)}", _REMEDY)
+    else:
+        yield ok("sandbox", f"{len(ESCAPES)} known escapes ended as they must")
+
+
+def walls(standing: tuple[str, ...]) -> Iterator[Finding]:
+    """Tell of every layer whether it holds."""
+    for layer in LAYERS:
+        if layer in standing:
+            yield ok(f"sandbox {layer}", "holds")
+        else:
+            remedy = "Run on a kernel that has it; in a container, see that its profile allows it."
+            yield warning(f"sandbox {layer}", "not on this machine; the others hold", remedy)
