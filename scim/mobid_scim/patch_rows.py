@@ -5,7 +5,7 @@ Nothing is loaded for it: a filter chooses rows by their `value`, and no row eve
 
 from collections.abc import Iterable, Mapping
 
-from mobid_scim.errors import InvalidFilter, InvalidPath, Mutability
+from mobid_scim.errors import InvalidFilter, Mutability
 from mobid_scim.filter import Comparison, Filter, Operator, Or
 from mobid_scim.multi_valued import replace_all
 from mobid_scim.patch_request import Kind, PatchOperation, Target
@@ -43,8 +43,6 @@ def _changed(operation: PatchOperation, changes: RowChanges) -> RowChanges:
     target, value = operation.target, operation.value
     if target.chosen is not None:
         return changes.remove(_chosen(operation))
-    if target.path.sub is not None:
-        raise InvalidPath(f"{target} is of rows; add and remove whole ones.")
     match operation.kind:
         case Kind.REMOVE:
             return changes.clear()

@@ -1,9 +1,13 @@
 """PATCH of chosen values, `emails[…]`: RFC 7644, 3.5.2."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mobid_scim.attributes import Attribute, Schema, Type
+from mobid_scim.attributes import Mutability as Rule
 from mobid_scim.errors import (
     InvalidFilter,
     InvalidPath,
@@ -21,6 +25,11 @@ ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 BADGES = "urn:example:scim:badges:2.0:User"
 WORK = {"value": "bj@example.com", "type": "work", "primary": True}
 HOME = {"value": "bj@home.org", "type": "home"}
+PIECES = [
+    *'emails name .type .givenName [ ] ( ) "x" type eq pr not or . :'.split(),
+    " ",
+    f"{CORE}:",
+]
 OTHER = {"value": "bj@other.net", "type": "other"}
 
 
@@ -203,6 +212,14 @@ class TestPaths:
         with pytest.raises(error, match=message):
             read_target(text, users)
 
+    @given(parts=st.lists(st.sampled_from(PIECES), max_size=10))
+    def test_any_text_is_a_path_or_a_refusal(self, parts: list[str], users: ResourceType) -> None:
+        """No text raises anything else, and a path that is read says what it says."""
+        for text in ("".join(parts), " ".join(parts)):
+            with contextlib.suppress(InvalidPath, InvalidFilter):
+                target = read_target(text, users)
+                assert read_target(str(target), users) == target
+
     @pytest.mark.parametrize(
         ("operation", "message"),
         [
@@ -257,6 +274,80 @@ def patched(before: Resource, operation: object) -> Resource:
     """Return the resource after one operation."""
     body = {"schemas": [PATCH_OP], "Operations": [operation]}
     return apply(before, read_request(body, before.type))
+
+
+LOCKS = ResourceType(
+    name="Lock",
+    endpoint="/Locks",
+    schema=Schema(
+        "urn:example:scim:locks:2.0:Lock",
+        "Lock",
+        "Parts with rules of their own",
+        tuple(
+            Attribute(
+                name,
+                type=Type.COMPLEX,
+                multi_valued=several,
+                sub_attributes=(
+                    Attribute("value", required=True),
+                    Attribute("kind", mutability=Rule.IMMUTABLE),
+                    Attribute("size", type=Type.INTEGER),
+                ),
+            )
+            for name, several in (("bolts", True), ("frame", False))
+        ),
+    ),
+    operations=frozenset(),
+)
+BOLT = {"value": "b1", "kind": "steel"}
+LOCK = Resource(LOCKS, {"schemas": [LOCKS.schema.id], "id": "l1", "bolts": [BOLT]})
+
+
+class TestPartsWithRules:
+    """RFC 7643, 2.2, for the parts of chosen values."""
+
+    @pytest.mark.parametrize(
+        ("operation", "error", "message"),
+        [
+            (
+                {"op": "remove", "path": 'bolts[kind eq "steel"].value'},
+                Mutability,
+                "bolts.value is required and cannot be removed",
+            ),
+            (
+                {"op": "replace", "path": 'bolts[value eq "b1"].kind', "value": "brass"},
+                Mutability,
+                "bolts.kind is immutable: it was set once and stays",
+            ),
+            (
+                {"op": "replace", "path": 'bolts[value eq "b1"]', "value": {"value": "b2"}},
+                Mutability,
+                "bolts.kind is immutable",
+            ),
+            (
+                {"op": "add", "path": "bolts", "value": {"size": 3}},
+                InvalidValue,
+                "bolts.value is required",
+            ),
+            (
+                {"op": "add", "path": "frame", "value": {"size": 3}},
+                InvalidValue,
+                "frame.value is required",
+            ),
+        ],
+    )
+    def test_what_is_required_or_immutable_stays(
+        self, operation: object, error: type[SCIMError], message: str
+    ) -> None:
+        """As anywhere else."""
+        with pytest.raises(error, match=message):
+            patched(LOCK, operation)
+
+    def test_what_stays_as_it_is_may_be_repeated(self) -> None:
+        """Only a change is against a rule."""
+        new = BOLT | {"size": 3}
+        operation = {"op": "replace", "path": 'bolts[value eq "b1"]', "value": new}
+        assert patched(LOCK, operation).values["bolts"] == [new]
 
 
 FILTERS = ["primary eq true", 'type eq "home"', 'value co "bj"', 'not (type eq "work")']
