@@ -25,11 +25,8 @@ ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 BADGES = "urn:example:scim:badges:2.0:User"
 WORK = {"value": "bj@example.com", "type": "work", "primary": True}
 HOME = {"value": "bj@home.org", "type": "home"}
-PIECES = [
-    *'emails name .type .givenName [ ] ( ) "x" type eq pr not or . :'.split(),
-    " ",
-    f"{CORE}:",
-]
+WORDS = 'emails name .type .givenName [ ] ( ) "x" type eq pr not or . :'
+PIECES = [*WORDS.split(), " ", f"{CORE}:"]
 OTHER = {"value": "bj@other.net", "type": "other"}
 
 
