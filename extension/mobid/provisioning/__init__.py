@@ -1,4 +1,4 @@
-"""Users and mobile IDs over SCIM: the repositories behind the engine, on our storage."""
+"""Users, groups and mobile IDs over SCIM: the repositories behind the engine, on our storage."""
 
 from mobid.provisioning.access import Caller, authorize
 from mobid.provisioning.service import service

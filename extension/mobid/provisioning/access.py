@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mobid_scim.resource import ResourceType
 
 READ: Final = "scim:read"
-WRITES: Final = {"User": "scim:write", "MobileID": "mobile-ids:write"}
+WRITES: Final = {"User": "scim:write", "Group": "scim:write", "MobileID": "mobile-ids:write"}
 
 
 class Caller(Protocol):

@@ -1,4 +1,4 @@
-"""MobileIDs over SCIM: what became of each, and Lock by a client, through `active` or DELETE."""
+"""MobileIDs over SCIM: orders, what became of each, and Lock by a client, through `active` or DELETE."""
 
 from __future__ import annotations
 
@@ -11,12 +11,23 @@ import orjson
 from typing_extensions import override
 
 from mobid.domain.mobile_ids import LockReason, ProfileState
+from mobid.domain.users import UserState
+from mobid.processes.errors import NotFound
+from mobid.processes.expiry import expire_if_over
 from mobid.processes.locking import lock_profile
+from mobid.processes.ordering import order
 from mobid.provisioning.keys import checked_external_id, unique
+from mobid.provisioning.owners import owner_in
 from mobid.provisioning.reading import Repository
-from mobid.provisioning.types import MOBILE_ID, QUARANTINED
-from mobid.storage.scim_mobile_ids import bury, certificates_of, mobile_id_place, mobile_id_terms
-from mobid_scim.errors import Mutability, NotYetImplemented, PreconditionFailed
+from mobid.provisioning.types import MOBILE_ID
+from mobid.storage.scim_mobile_ids import (
+    QUARANTINED,
+    bury,
+    certificates_of,
+    mobile_id_attributes,
+    mobile_id_place,
+)
+from mobid_scim.errors import InvalidValue, Mutability, PreconditionFailed
 from mobid_scim.path import quoted
 from mobid_scim.resource import StoredResource, timestamp
 
@@ -27,7 +38,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from mobid.domain.mobile_ids import MobileID
-    from mobid.storage.scim import Place, Terms
+    from mobid.domain.users import User
+    from mobid.storage.scim import Place
+    from mobid.storage.scim_filter import Attributes
     from mobid.storage.unit_of_work import SQLUnit
     from mobid_scim.projection import Projection
     from mobid_scim.repository import Change
@@ -47,8 +60,10 @@ class MobileIDs(Repository):
         return mobile_id_place(self.caller.client)
 
     @override
-    def terms(self) -> Terms:
-        return mobile_id_terms(self.caller.client)
+    def attributes(self) -> Attributes:
+        return mobile_id_attributes(
+            self.caller.client, base_url=self.parts.base_url, schema=MOBILE_ID.id
+        )
 
     @override
     def shown(
@@ -89,12 +104,36 @@ class MobileIDs(Repository):
         ]
 
     def create(self, resource: Resource, *, projection: Projection) -> StoredResource:
-        """Refuse: the resource type does not register it, but `Writes` has it."""
-        del resource, projection
-        raise NotYetImplemented("Mobile IDs cannot be ordered over SCIM; their users get them.")
+        """Order one for a user, who is invited; what it will be is decided when they open it."""
+        if resource.get("active") is True:
+            raise Mutability(
+                "A mobile ID that is ordered cannot be used before its user has activated it; "
+                "leave active out."
+            )
+        user_id = owner_in(resource.get("user"), self.parts.base_url)
+        with unique(resource), self.parts.units() as unit:
+            user = self._user(unit, user_id)
+            lapses_after = self.parts.order_lapses_after
+            profile = order(unit, user, by=self.caller.actor, lapses_after=lapses_after)
+            own = checked_external_id(resource)
+            self.place.keep_external_id(unit.connection, profile.id, own)
+            made = self.one(unit.connection, profile.id, projection)
+            unit.commit()
+            return made
+
+    @staticmethod
+    def _user(unit: SQLUnit, user_id: str) -> User:
+        """Return a user about whom nobody else writes until the end of the unit."""
+        try:
+            user = unit.users.lock(user_id)
+        except NotFound:
+            user = None
+        if user is None or user.state is UserState.DELETED:
+            raise InvalidValue(f"user: there is no User {quoted(user_id)}.")
+        return user
 
     def replace(
-        self, change: Change, *, expected_version: str, projection: Projection
+        self, change: Change, *, expected_version: str | None, projection: Projection
     ) -> StoredResource:
         """Store the client's identifier; lock the mobile ID if `active` goes from true to false."""
         active = change.after.get("active")
@@ -106,7 +145,7 @@ class MobileIDs(Repository):
             )
         with unique(change.after), self.parts.units() as unit:
             profile = self._locked(unit, change.id, expected_version)
-            if moves:
+            if moves and profile.live:
                 lock_profile(unit, profile, by=self.caller.actor, reason=LockReason.OTHER)
             else:
                 unit.save(profile.touch(at=unit.now))
@@ -129,7 +168,7 @@ class MobileIDs(Repository):
             unit.commit()
 
     def _locked(self, unit: SQLUnit, mobile_id: str, expected_version: str | None) -> MobileID:
-        """Return a mobile ID about whose user nobody else writes until the end of the unit."""
+        """Return a mobile ID as the clock has it; nobody else writes about its user meanwhile."""
         unit.users.lock(self.row(unit.connection, mobile_id).user_id)
         # Read again: it may have changed, or gone, before the lock was ours.
         version = str(self.row(unit.connection, mobile_id).version)
@@ -137,7 +176,7 @@ class MobileIDs(Repository):
             raise PreconditionFailed(
                 f"MobileID {quoted(mobile_id)} was changed by somebody else; read it again."
             )
-        return unit.mobile_ids.get(mobile_id)
+        return expire_if_over(unit, unit.mobile_ids.get(mobile_id))
 
 
 def _certificate(row: Row[Any]) -> dict[str, object]:

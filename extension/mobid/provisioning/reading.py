@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mobid.storage.scim import OPERATORS, condition
+from mobid.storage.scim_filter import OPERATORS
 from mobid_scim.errors import NotFound
 from mobid_scim.listing import Page
 from mobid_scim.path import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from sqlalchemy import Connection, Row
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from mobid.processes.settlement import Settlement
     from mobid.provisioning.access import Caller
     from mobid.storage import SQLUnits, Transactions
-    from mobid.storage.scim import Place, Terms
+    from mobid.storage.scim import Place
+    from mobid.storage.scim_filter import Attributes
     from mobid_scim.filter import Operator
     from mobid_scim.listing import Query
     from mobid_scim.projection import Projection
@@ -35,6 +37,7 @@ class Parts:
     transactions: Transactions
     settlement: Settlement
     guard: MassChangeGuard
+    order_lapses_after: timedelta
     base_url: str
 
 
@@ -56,8 +59,8 @@ class Repository(ABC):
         """Return where the resources are."""
 
     @abstractmethod
-    def terms(self) -> Terms:
-        """Return what they can be filtered by."""
+    def attributes(self) -> Attributes:
+        """Return what they are searched by."""
 
     @abstractmethod
     def shown(
@@ -71,10 +74,10 @@ class Repository(ABC):
             return self.one(connection, resource_id, projection)
 
     def search(self, query: Query) -> Page:
-        """Return a page, the oldest first, or raise InvalidFilter."""
-        where = condition(query.filter, self.terms())
+        """Return a page, the oldest first unless it is sorted; raise InvalidFilter or InvalidValue."""
+        attributes = self.attributes()
         with self.parts.transactions.reading() as connection:
-            rows, total = self.place.page(connection, where, offset=query.offset, count=query.count)
+            rows, total = self.place.page(connection, query, attributes)
             return Page(self.shown(connection, rows, query.projection), total)
 
     def one(
@@ -83,8 +86,8 @@ class Repository(ABC):
         """Return a resource as this connection sees it, or raise NotFound."""
         return self.shown(connection, [self.row(connection, resource_id)], projection)[0]
 
-    def row(self, connection: Connection, resource_id: str) -> Row[Any]:
-        """Return the row of a resource, or raise NotFound."""
-        for row in self.place.find(connection, resource_id):
+    def row(self, connection: Connection, resource_id: str, *, lock: bool = False) -> Row[Any]:
+        """Return the row of a resource, locked if asked for, or raise NotFound."""
+        for row in self.place.find(connection, resource_id, lock=lock):
             return row
         raise NotFound(f"There is no {self.place.resource_type} {quoted(resource_id)}.")

@@ -1,4 +1,4 @@
-"""The resource types that are there: User with two extensions, and MobileID."""
+"""The resource types that are there: User with two extensions, Group, and MobileID."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 from mobid.domain.certificates import CAState, Wanted
 from mobid.domain.mobile_ids import ProfileState
 from mobid.domain.options import Kind
+from mobid.storage.scim_mobile_ids import QUARANTINED
 from mobid_scim.attributes import (
     Attribute,
     Mutability,
@@ -19,9 +20,8 @@ from mobid_scim.attributes import (
 )
 from mobid_scim.resource import Extension, Operation, ResourceType
 from mobid_scim.schemas.enterprise_user import ENTERPRISE_USER
+from mobid_scim.schemas.group import GROUP
 from mobid_scim.schemas.user import USER
-
-QUARANTINED: Final = "quarantined"
 
 _OPERATIONS: Final = frozenset(
     {Operation.READ, Operation.SEARCH, Operation.PATCH, Operation.DELETE}
@@ -63,8 +63,8 @@ _MOBILE_IDS: Final = _complex(
 _USER: Final = _complex(
     "user",
     "Whose it is.",
-    Attribute("value", "The id of the User.", case_exact=True),
-    replace(reference("$ref", "User", description="The URL of the User."), required=True),
+    Attribute("value", "The id of the User; this or the URL is needed.", case_exact=True),
+    reference("$ref", "User", description="The URL of the User; this or the id is needed."),
 )
 _DEVICE: Final = _complex(
     "device",
@@ -100,7 +100,17 @@ USER_TYPE: Final = ResourceType(
     schema=USER,
     description="People, who can have mobile IDs",
     extensions=(Extension(ENTERPRISE_USER), Extension(USER_EXTENSION)),
-    operations=_OPERATIONS | {Operation.CREATE},
+    operations=_OPERATIONS | {Operation.CREATE, Operation.REPLACE},
+    sorts=True,
+)
+GROUP_TYPE: Final = ResourceType(
+    name="Group",
+    endpoint="/Groups",
+    schema=GROUP,
+    description="Groups of people, and of groups",
+    operations=_OPERATIONS | {Operation.CREATE, Operation.REPLACE},
+    sorts=True,
+    by_row=frozenset({"members"}),
 )
 
 MOBILE_ID: Final = Schema(
@@ -128,6 +138,7 @@ MOBILE_ID_TYPE: Final = ResourceType(
     name="MobileID",
     endpoint="/MobileIDs",
     schema=MOBILE_ID,
-    description="Mobile IDs of users",
-    operations=_OPERATIONS,
+    description="Mobile IDs of users; a new one is an order, which its user carries out",
+    operations=_OPERATIONS | {Operation.CREATE, Operation.REPLACE},
+    sorts=True,
 )

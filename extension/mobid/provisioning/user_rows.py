@@ -9,27 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from mobid.domain.users import UserState
 from mobid.provisioning.keys import checked_key
 from mobid.provisioning.types import USER_EXTENSION
-from mobid.storage.scim_users import UserValue
 from mobid.storage.users import UserRow
-from mobid_scim.schemas.enterprise_user import ENTERPRISE_USER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from mobid_scim.resource import Resource
 
 _EMAILS: Final = "emails"
-_FROM_EXTENSIONS: Final = (
-    (ENTERPRISE_USER.id, "employeeNumber"),
-    (ENTERPRISE_USER.id, "department"),
-    (USER_EXTENSION.id, "principalName"),
-)
-SEARCHED: Final = {
-    f"{_EMAILS}.value": _EMAILS,
-    **{f"{urn}:{name}": name for urn, name in _FROM_EXTENSIONS},
-}
-"""Paths that are found through `values_of`, and under which name."""
 
 
 def new_row(resource: Resource, client: str, at: datetime) -> UserRow:
@@ -67,31 +54,6 @@ def _columns(resource: Resource, state: UserState) -> dict[str, Any]:
         "scim_active": active,
         "doc": resource.document(),
     }
-
-
-def values_of(resource: Resource) -> list[UserValue]:
-    """Return what is found through values beside the row."""
-    return [*_email_values(resource), *_extension_values(resource)]
-
-
-def _email_values(resource: Resource) -> Iterator[UserValue]:
-    for position, item in enumerate(_emails(resource)):
-        if (key := _key(f"{_EMAILS}.value", item.get("value"))) is not None:
-            yield UserValue(
-                attr=_EMAILS,
-                position=position,
-                value=str(item["value"]),
-                value_key=key,
-                type=_key(f"{_EMAILS}.type", item.get("type")),
-                is_primary=item.get("primary") is True,
-            )
-
-
-def _extension_values(resource: Resource) -> Iterator[UserValue]:
-    for urn, name in _FROM_EXTENSIONS:
-        value = resource.get(name, extension=urn)
-        if (key := _key(name, value)) is not None:
-            yield UserValue(attr=name, value=str(value), value_key=key)
 
 
 def _display_name(resource: Resource) -> str:

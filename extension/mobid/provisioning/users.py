@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
 from mobid.domain.users import UserState
-from mobid.processes.cascades import user_deactivated, user_deleted, user_reactivated
+from mobid.processes.cascades import (
+    email_changed,
+    user_deactivated,
+    user_deleted,
+    user_reactivated,
+)
 from mobid.provisioning.keys import checked_external_id, unique
 from mobid.provisioning.reading import Repository
 from mobid.provisioning.types import USER_EXTENSION
-from mobid.provisioning.user_rows import SEARCHED, changed_row, new_row, values_of
-from mobid.storage.scim_users import keep_values, mobile_ids_of, user_place, user_row, user_terms
+from mobid.provisioning.user_rows import changed_row, new_row
+from mobid.storage.groups import leave_groups
+from mobid.storage.memberships import groups_in
+from mobid.storage.scim_documents import change_rows, rows_of, write_rows
+from mobid.storage.scim_users import mobile_ids_of, user_attributes, user_place, user_row
 from mobid.storage.users import insert_user, update_user
 from mobid_scim.errors import PreconditionFailed
 from mobid_scim.path import quoted
@@ -24,12 +33,16 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from mobid.storage.scim import Place, Terms
+    from mobid.storage.scim import Place
+    from mobid.storage.scim_filter import Attributes
     from mobid.storage.unit_of_work import SQLUnit
     from mobid.storage.users import UserRow
     from mobid_scim.projection import Projection
     from mobid_scim.repository import Change
     from mobid_scim.resource import Resource
+
+_GROUPS: Final = "groups"
+_MOBILE_IDS: Final = f"{USER_EXTENSION.id}:mobileIds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +58,16 @@ class Users(Repository):
         return user_place(self.caller.client)
 
     @override
-    def terms(self) -> Terms:
-        return user_terms(self.caller.client, SEARCHED)
+    def attributes(self) -> Attributes:
+        return user_attributes(
+            self.caller.client, base_url=self.parts.base_url, profiles=_MOBILE_IDS
+        )
 
     @override
     def shown(
         self, connection: Connection, rows: Sequence[Row[Any]], projection: Projection
     ) -> list[StoredResource]:
-        computed: dict[str, dict[str, object]] = {}
-        if projection.wants(f"{USER_EXTENSION.id}:mobileIds"):
-            computed = self._mobile_ids(connection, [row.id for row in rows])
+        computed = self._computed(connection, [row.id for row in rows], projection)
         return [
             StoredResource(
                 id=row.id,
@@ -73,18 +86,24 @@ class Users(Repository):
         with unique(resource), self.parts.units() as unit:
             row = new_row(resource, self.caller.client, unit.now)
             insert_user(unit.connection, row)
+            write_rows(unit.connection, row.id, rows_of(resource))
             return self._finished(unit, "user.create", row, resource, projection)
 
     def replace(
-        self, change: Change, *, expected_version: str, projection: Projection
+        self, change: Change, *, expected_version: str | None, projection: Projection
     ) -> StoredResource:
         """Store a changed user; suspend or release the mobile ID if `active` has moved."""
         with unique(change.after), self.parts.units() as unit:
             before = self._locked(unit, change.id)
             row = changed_row(before, change.after, unit.now)
-            _write(unit, row, expected_version)
+            _write(unit, row, expected_version or str(before.version))
+            old, new = rows_of(change.before), rows_of(change.after)
+            change_rows(unit.connection, row.id, old, new)
             if row.state is not before.state:
                 self._follow(unit, row)
+            if row.email != before.email:
+                user = unit.users.get(row.id)
+                email_changed(unit, user, before.email, by=self.caller.actor)
             return self._finished(unit, "user.update", row, change.after, projection)
 
     def delete(self, resource_id: str, *, expected_version: str | None) -> None:
@@ -102,13 +121,13 @@ class Users(Repository):
             # The guard may keep the identifiers for an operator who restores the user.
             user_deleted(unit, resource_id, by=self.caller.actor, guard=self.parts.guard)
             self.place.forget_external_ids(unit.connection, resource_id)
-            unit.audit(self.caller.actor, "user.delete", "user", resource_id)
+            left = leave_groups(unit.connection, resource_id, at=unit.now)
+            unit.audit(self.caller.actor, "user.delete", "user", resource_id, groups=left)
             unit.commit()
 
     def _locked(self, unit: SQLUnit, user_id: str) -> UserRow:
         """Return the row of a user about whom nobody else writes until the end of the unit."""
-        unit.users.lock(user_id)
-        return user_row(self.row(unit.connection, user_id))
+        return user_row(self.row(unit.connection, user_id, lock=True))
 
     def _follow(self, unit: SQLUnit, row: UserRow) -> None:
         """Do to the mobile ID what the user's new state asks for."""
@@ -129,17 +148,42 @@ class Users(Repository):
         projection: Projection,
     ) -> StoredResource:
         """Write what stands beside the row, commit, and return what this has made."""
-        keep_values(unit.connection, row.id, values_of(resource))
         self.place.keep_external_id(unit.connection, row.id, checked_external_id(resource))
         unit.audit(self.caller.actor, action, "user", row.id)
         made = self.one(unit.connection, row.id, projection)
         unit.commit()
         return made
 
+    def _computed(
+        self, connection: Connection, user_ids: Sequence[str], projection: Projection
+    ) -> dict[str, dict[str, object]]:
+        """Return what users have besides their documents, as far as the answer needs it."""
+        found: dict[str, dict[str, object]] = defaultdict(dict)
+        if projection.wants(_GROUPS):
+            for user_id, ones in self._groups(connection, user_ids).items():
+                found[user_id][_GROUPS] = ones
+        if projection.wants(_MOBILE_IDS):
+            for user_id, ones in self._mobile_ids(connection, user_ids).items():
+                found[user_id][USER_EXTENSION.id] = {"mobileIds": ones}
+        return found
+
+    def _groups(self, connection: Connection, user_ids: Sequence[str]) -> dict[str, list[object]]:
+        """Return the groups of users who are in some."""
+        found: dict[str, list[object]] = {}
+        for one in connection.execute(groups_in(user_ids)):
+            shown = {
+                "value": one.id,
+                "$ref": f"{self.parts.base_url}/Groups/{one.id}",
+                "display": one.display_name,
+                "type": "direct" if one.is_direct else "indirect",
+            }
+            found.setdefault(one.user_id, []).append(shown)
+        return found
+
     def _mobile_ids(
         self, connection: Connection, user_ids: Sequence[str]
-    ) -> dict[str, dict[str, object]]:
-        """Return the computed values of users who have mobile IDs."""
+    ) -> dict[str, list[object]]:
+        """Return the mobile IDs of users who have some."""
         found: dict[str, list[object]] = {}
         for one in mobile_ids_of(connection, user_ids):
             shown = {
@@ -149,7 +193,7 @@ class Users(Repository):
                 "state": one.state,
             }
             found.setdefault(one.user_id, []).append(shown)
-        return {user: {USER_EXTENSION.id: {"mobileIds": ids}} for user, ids in found.items()}
+        return found
 
 
 def _write(unit: SQLUnit, row: UserRow, expected_version: str) -> None:

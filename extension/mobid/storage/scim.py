@@ -1,71 +1,25 @@
-"""What SCIM needs of every resource type: filters as SQL, pages, and each client's own identifiers."""
+"""What SCIM needs of every resource type: pages in an order, and each client's own identifiers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, false, func, insert, not_, select, true
+from sqlalchemy import Column, Text, and_, cast, delete, func, insert, literal, select
 
 from mobid.storage.columns import is_storable
+from mobid.storage.scim_filter import Relation, in_row, one_related
+from mobid.storage.scim_values import Plain, Words
 from mobid.storage.tables import external_ids
-from mobid_scim.errors import InvalidFilter
-from mobid_scim.filter import And, Comparison, Filter, Literal, Operator
+from mobid_scim.listing import SortOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table
+    from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table
 
-    Condition = ColumnElement[bool]
-    Term = Callable[[Literal], Condition]
-    Terms = Mapping[str, Term]
-    """What `path eq literal` is in SQL, by the path as its definitions spell it."""
-
-OPERATORS: Final = frozenset({Operator.EQ, Operator.AND})
-
-
-def condition(tree: Filter | None, terms: Terms) -> Condition:
-    """Return a filter as SQL; raise InvalidFilter, which says what can be filtered by."""
-    match tree:
-        case None:
-            return true()
-        case And(operands):
-            return and_(*(condition(operand, terms) for operand in operands))
-        case Comparison(path, Operator.EQ, literal) if term := terms.get(str(path)):
-            return term(literal)
-        case Comparison(path):
-            known = ", ".join(terms)
-            raise InvalidFilter(f"{path} cannot be filtered by here; what can: {known}.")
-    raise InvalidFilter("A filter here is made of comparisons by eq, and of and.")
-
-
-def exact(column: Column[Any]) -> Term:
-    """Compare with a column as it is. What no column could hold is equal to nothing."""
-
-    def term(literal: Literal) -> Condition:
-        if isinstance(literal, str) and not is_storable(literal):
-            return false()
-        return column.is_(None) if literal is None else column == literal
-
-    return term
-
-
-def folded(column: Column[Any]) -> Term:
-    """Compare with a column of case-folded keys."""
-    return lambda literal: exact(column)(
-        literal.casefold() if isinstance(literal, str) else literal
-    )
-
-
-def among_rows(column: Column[Any], rows: Select[Any], value: Term) -> Term:
-    """Compare with the values in other rows, of which `rows` selects the owners.
-
-    One of them must match. IN lets both databases begin with the value, which is the rarer thing.
-    """
-    return lambda literal: (
-        not_(column.in_(rows)) if literal is None else column.in_(rows.where(value(literal)))
-    )
+    from mobid.storage.scim_filter import Attributes, Condition, Leaf
+    from mobid_scim.listing import Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +31,45 @@ class Place:
     client: str
     there: Condition
 
-    def external_id(self) -> Term:
-        """Compare with the client's own identifier."""
-        owners = select(external_ids.c.resource_id).where(*self._own())
-        return among_rows(self.table.c.id, owners, exact(external_ids.c.external_id))
+    def common(self, endpoint: str) -> Mapping[str, Leaf]:
+        """Return what every resource has (RFC 7643, 3.1); `endpoint` is a whole URL."""
+        row = self.table.c
+        meta = {
+            "resourceType": Words(literal(self.resource_type)),
+            "created": Plain(row.created_at),
+            "lastModified": Plain(row.changed_at),
+            "location": Words(concat(f"{endpoint}/", row.id)),
+            "version": Words(concat('W/"', cast(row.version, Text), '"')),
+        }
+        return {
+            "id": in_row(Words(row.id)),
+            "externalId": self._external_id(),
+            "meta": in_row(meta["created"]),
+            **{f"meta.{name}": in_row(value) for name, value in meta.items()},
+        }
 
-    def find(self, connection: Connection, resource_id: str) -> Sequence[Row[Any]]:
-        """Return the row of a resource that is there, or no row."""
-        return connection.execute(self._select(exact(self.table.c.id)(resource_id))).all()
+    def find(
+        self, connection: Connection, resource_id: str, *, lock: bool = False
+    ) -> Sequence[Row[Any]]:
+        """Return the row of a resource that is there, or no row.
+
+        Nobody else writes a locked one until the end of the transaction.
+        """
+        if not is_storable(resource_id):
+            return []
+        query = self._select(self.table).where(self.there, self.table.c.id == resource_id)
+        found = query.with_for_update(of=self.table) if lock else query
+        return connection.execute(found).all()
 
     def page(
-        self, connection: Connection, where: Condition, *, offset: int, count: int
+        self, connection: Connection, query: Query, attributes: Attributes
     ) -> tuple[Sequence[Row[Any]], int]:
-        """Return a page, the oldest first, and how many match in all."""
-        table = self.table.c
-        query = self._select(where).order_by(table.created_at, table.id)
-        rows = connection.execute(query.offset(offset).limit(count)).all() if count else []
-        if rows and len(rows) < count:
-            return rows, offset + len(rows)
-        total = select(func.count()).select_from(self.table).where(self.there, where)
+        """Return a page, the oldest first unless the query says otherwise, and how many match in all."""
+        where = and_(self.there, attributes.condition(query.filter))
+        rows = self._rows(connection, query, attributes, where) if query.count else []
+        if rows and len(rows) < query.count:
+            return rows, query.offset + len(rows)
+        total = select(func.count()).select_from(self.table).where(where)
         return rows, connection.execute(total).scalar_one()
 
     def keep_external_id(
@@ -123,16 +97,60 @@ class Place:
             )
         )
 
+    def _rows(
+        self, connection: Connection, query: Query, attributes: Attributes, where: Condition
+    ) -> Sequence[Row[Any]]:
+        """Find the ids of the page first: whole rows are read for those alone, however deep it is."""
+        first: ColumnElement[Any] = self.table.c.created_at
+        order = SortOrder.ASCENDING
+        if query.sort_by is not None:
+            first, order = attributes.order(query.sort_by), query.sort_order
+        found = select(self.table.c.id.label("found"), first.label("first")).where(where)
+        # Those that are equal have the order of their ids, so that no two pages show the same.
+        found = found.order_by(_in_order(first, order), self.table.c.id)
+        page = found.offset(query.offset).limit(query.count).subquery("page").c
+        whole = self._select(self.table.join(page.found.table, page.found == self.table.c.id))
+        return connection.execute(whole.order_by(_in_order(page.first, order), page.found)).all()
+
     def _own(self) -> tuple[Condition, Condition]:
         return (
             external_ids.c.resource_type == self.resource_type,
             external_ids.c.client == self.client,
         )
 
-    def _select(self, where: Condition) -> Select[Any]:
-        own = and_(external_ids.c.resource_id == self.table.c.id, *self._own())
-        return (
-            select(self.table, external_ids.c.external_id)
-            .select_from(self.table.outerjoin(external_ids, own))
-            .where(self.there, where)
+    def _external_id(self) -> Leaf:
+        """Return the client's own identifier of each."""
+        return one_related(
+            Relation(
+                resource=self.table.c.id,
+                owner=external_ids.c.resource_id,
+                rows=external_ids,
+                where=and_(*self._own()),
+                subs={},
+            ),
+            Words(external_ids.c.external_id),
         )
+
+    def _select(self, rows: FromClause) -> Select[Any]:
+        own = and_(external_ids.c.resource_id == self.table.c.id, *self._own())
+        return select(self.table, external_ids.c.external_id).select_from(
+            rows.outerjoin(external_ids, own)
+        )
+
+
+def concat(*parts: ColumnElement[str] | str) -> ColumnElement[str]:
+    """Return texts, one after the other, as a text."""
+    whole, *others = (literal(each, Text) if isinstance(each, str) else each for each in parts)
+    for other in others:
+        whole = whole.concat(other)
+    return whole
+
+
+def _in_order(key: ColumnElement[Any], order: SortOrder) -> ColumnElement[Any]:
+    """Sort; what has no value is last, or first the other way round (RFC 7644, 3.4.2.3)."""
+    ascending = order is SortOrder.ASCENDING
+    ordered = key.asc() if ascending else key.desc()
+    if isinstance(key, Column) and not key.nullable:
+        # An index serves what always has a value as it is.
+        return ordered
+    return ordered.nulls_last() if ascending else ordered.nulls_first()

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import false, select, update
+from sqlalchemy import (
+    Text,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    not_,
+    null,
+    select,
+    true,
+    type_coerce,
+    update,
+)
+from typing_extensions import override
 
 from mobid.domain.mobile_ids import ProfileState
-from mobid.storage.scim import Place, exact
+from mobid.storage.scim import Place, concat
+from mobid.storage.scim_filter import Attributes, Relation, in_row
+from mobid.storage.scim_values import Plain, Value, Words, ordered
 from mobid.storage.tables import certificates, mobile_ids
+from mobid_scim.errors import InvalidFilter
+from mobid_scim.filter import Operator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row
 
-    from mobid.storage.scim import Condition, Terms
+    from mobid.storage.scim_filter import Condition
     from mobid_scim.filter import Literal
+
+QUARANTINED: Final = "quarantined"
+"""What a certificate shows as its status while it is not as ordered."""
 
 
 def mobile_id_place(client: str) -> Place:
@@ -25,15 +48,33 @@ def mobile_id_place(client: str) -> Place:
     return Place(mobile_ids, "MobileID", client, mobile_ids.c.deleted_at.is_(None))
 
 
-def mobile_id_terms(client: str) -> Terms:
-    """Return what mobile IDs can be filtered by."""
-    return {
-        "id": exact(mobile_ids.c.id),
-        "externalId": mobile_id_place(client).external_id(),
-        "user.value": exact(mobile_ids.c.user_id),
-        "state": _in_state,
-        "active": _is_active,
+def mobile_id_attributes(client: str, *, base_url: str, schema: str) -> Attributes:
+    """Return what mobile IDs are searched by. What is empty is not there (RFC 7643, 2.5)."""
+    row = mobile_ids.c
+    device = {
+        "name": _unless_empty(row.device_name),
+        "platform": _unless_empty(row.device_platform),
+        "model": _unless_empty(row.device_model),
     }
+    return Attributes(
+        named={
+            **mobile_id_place(client).common(f"{base_url}/MobileIDs"),
+            "schemas": in_row(Words(literal(schema))),
+            "user": in_row(Words(row.user_id)),
+            "user.value": in_row(Words(row.user_id)),
+            "user.$ref": in_row(Words(concat(f"{base_url}/Users/", row.user_id))),
+            "active": in_row(Plain(row.state.in_([ProfileState.ACTIVE]))),
+            "state": in_row(Words(type_coerce(row.state, Text))),
+            "profileName": in_row(_unless_empty(row.profile_name)),
+            "serverName": in_row(_unless_empty(row.server_name)),
+            "userId": in_row(_unless_empty(row.user_label)),
+            "validFrom": in_row(Plain(row.valid_from)),
+            "validTo": in_row(Plain(row.valid_to)),
+            "device": in_row(*device.values()),
+            **{f"device.{name}": in_row(value) for name, value in device.items()},
+        },
+        several={"certificates": _certificates()},
+    )
 
 
 def certificates_of(
@@ -60,14 +101,70 @@ def bury(connection: Connection, mobile_id: str, *, at: datetime) -> None:
     connection.execute(update(mobile_ids).where(here).values(deleted_at=at))
 
 
-def _in_state(literal: Literal) -> Condition:
-    if not isinstance(literal, str) or literal not in list(ProfileState):
-        return false()
-    return mobile_ids.c.state.in_([ProfileState(literal)])
+@dataclass(frozen=True, slots=True)
+class _Binary(Value):
+    """Bytes that clients see as base64: they are equal to a text or not, and that is all."""
+
+    expression: ColumnElement[Any]
+
+    @property
+    @override
+    def there(self) -> Condition:
+        return self.expression.is_not(None)
+
+    @property
+    @override
+    def filled(self) -> Condition:
+        return true()
+
+    @property
+    @override
+    def order(self) -> ColumnElement[Any]:
+        return self.expression
+
+    @override
+    def compares(self, operator: Operator, wanted: Literal) -> Condition:
+        if operator not in {Operator.EQ, Operator.NE}:
+            raise InvalidFilter(
+                f'certificates.value: the operator "{operator}" is not available; '
+                "available are eq, ne and pr."
+            )
+        known = _decoded(str(wanted))
+        if known is None:
+            return true() if operator is Operator.NE else false()
+        return ordered(self.expression, operator, literal(known))
 
 
-def _is_active(literal: Literal) -> Condition:
-    if literal is None:
-        return false()
-    is_active = mobile_ids.c.state.in_([ProfileState.ACTIVE])
-    return is_active if literal else ~is_active
+def _certificates() -> Relation:
+    row = certificates.c
+    is_shown = and_(not_(row.quarantined), row.der.is_not(None), func.length(row.der) > 0)
+    status = case(
+        (row.quarantined, literal(QUARANTINED, Text)), else_=type_coerce(row.wanted, Text)
+    )
+    return Relation(
+        resource=mobile_ids.c.id,
+        owner=row.mobile_id,
+        rows=certificates,
+        where=true(),
+        subs={
+            "type": Words(type_coerce(row.kind, Text)),
+            "serial": _unless_empty(row.serial),
+            "status": Words(status),
+            "caStatus": Words(type_coerce(row.ca_state, Text)),
+            "notAfter": Plain(row.not_after),
+            "value": _Binary(case((is_shown, row.der), else_=null())),
+        },
+    )
+
+
+def _unless_empty(column: ColumnElement[str]) -> Words:
+    return Words(func.nullif(column, literal("", Text)))
+
+
+def _decoded(text: str) -> bytes | None:
+    """Return the bytes that are shown as just this text, if there are such."""
+    try:
+        decoded = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    return decoded if base64.b64encode(decoded).decode() == text else None

@@ -1,38 +1,28 @@
-"""Users for SCIM: what can be found by, their values beside the row, and their mobile IDs."""
+"""Users for SCIM: what they are searched by, and what is shown of them beside their documents."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, insert, literal_column, select
+from sqlalchemy import Text, literal_column, select, type_coerce
 
-from mobid.storage.scim import Place, among_rows, exact, folded
-from mobid.storage.tables import mobile_ids, user_values, users
+from mobid.storage.scim import Place, concat
+from mobid.storage.scim_documents import InColumn, in_documents
+from mobid.storage.scim_filter import Attributes, Relation, in_row
+from mobid.storage.scim_groups import groups_of_users
+from mobid.storage.scim_values import Plain, Words
+from mobid.storage.tables import mobile_ids, users
 from mobid.storage.users import USER_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection, Row
 
-    from mobid.storage.scim import Term, Terms
     from mobid.storage.users import UserRow
 
 # Word for word the condition of the partial index, which serves no other.
 _THERE: Final = users.c.state != literal_column("'deleted'")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserValue:
-    """One value that is kept beside its user's row, to be found by; the key is case-folded."""
-
-    attr: str
-    value: str
-    value_key: str
-    position: int = 0
-    type: str | None = None
-    is_primary: bool = False
 
 
 def user_place(client: str) -> Place:
@@ -40,41 +30,32 @@ def user_place(client: str) -> Place:
     return Place(users, "User", client, _THERE)
 
 
-def user_terms(client: str, values: Mapping[str, str]) -> Terms:
-    """Return what users can be filtered by; `values` maps more paths to `UserValue.attr`."""
-    columns: dict[str, Term] = {
-        "id": exact(users.c.id),
-        "externalId": user_place(client).external_id(),
-        "userName": folded(users.c.user_name_key),
-        "displayName": folded(users.c.display_name_key),
-        "name.familyName": folded(users.c.family_name_key),
-        "name.givenName": folded(users.c.given_name_key),
-        # Where the attribute is assigned, it says what the state is.
-        "active": exact(users.c.scim_active),
-        "meta.created": exact(users.c.created_at),
-        "meta.lastModified": exact(users.c.changed_at),
+def user_attributes(client: str, *, base_url: str, profiles: str) -> Attributes:
+    """Return what users are searched by; `profiles` is the attribute that tells of mobile IDs."""
+    columns = {
+        "userName": users.c.user_name_key,
+        "displayName": users.c.display_name_key,
+        "name.familyName": users.c.family_name_key,
+        "name.givenName": users.c.given_name_key,
     }
-    return columns | {path: _value_term(attr) for path, attr in values.items()}
+    return Attributes(
+        named={
+            **user_place(client).common(f"{base_url}/Users"),
+            **{path: in_row(InColumn(column, attr=path)) for path, column in columns.items()},
+            # Where the attribute is assigned, it says what the state is.
+            "active": in_row(Plain(users.c.scim_active)),
+        },
+        several={
+            "groups": groups_of_users(f"{base_url}/Groups"),
+            profiles: _mobile_ids(f"{base_url}/MobileIDs"),
+        },
+        others=in_documents,
+    )
 
 
 def user_row(row: Row[Any]) -> UserRow:
     """Return a found row as what can be changed and written back."""
     return USER_ROWS.entity(row)
-
-
-def keep_values(connection: Connection, user_id: str, values: Sequence[UserValue]) -> None:
-    """Write the values of a user in the place of earlier ones."""
-    connection.execute(delete(user_values).where(user_values.c.user_id == user_id))
-    rows = [
-        {
-            "user_id": user_id,
-            "value_key_reversed": one.value_key[::-1],
-            **asdict(one),
-        }
-        for one in values
-    ]
-    if rows:
-        connection.execute(insert(user_values), rows)
 
 
 def mobile_ids_of(connection: Connection, user_ids: Sequence[str]) -> Sequence[Row[Any]]:
@@ -84,6 +65,17 @@ def mobile_ids_of(connection: Connection, user_ids: Sequence[str]) -> Sequence[R
     return connection.execute(query.order_by(table.created_at.desc(), table.id)).all()
 
 
-def _value_term(attr: str) -> Term:
-    owners = select(user_values.c.user_id).where(user_values.c.attr == attr)
-    return among_rows(users.c.id, owners, folded(user_values.c.value_key))
+def _mobile_ids(endpoint: str) -> Relation:
+    table = mobile_ids.c
+    return Relation(
+        resource=users.c.id,
+        owner=table.user_id,
+        rows=mobile_ids,
+        where=table.deleted_at.is_(None),
+        subs={
+            "value": Words(table.id),
+            "$ref": Words(concat(f"{endpoint}/", table.id)),
+            "display": Words(table.profile_name),
+            "state": Words(type_coerce(table.state, Text)),
+        },
+    )

@@ -12,6 +12,7 @@ from mobid.domain.users import User, UserState
 from mobid.processes.errors import NotFound
 from mobid.storage.columns import is_storable
 from mobid.storage.mapping import RowMap
+from mobid.storage.memberships import groups_in
 from mobid.storage.tables import users
 from mobid.storage.tombstones import keep_identifiers, restore
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mobid.storage.transaction import Transaction
 
 _SCHEMA: Final = "urn:"
+_NAME: Final = "name"
 _SEEN: Final = (
     users.c.id,
     users.c.state,
@@ -73,7 +75,7 @@ class SQLUsers:
         if is_storable(user_id):
             row = self._transaction.first(_query(user_id))
             if row is not None:
-                return _user(row)
+                return self._users([row])[0]
         raise NotFound("user", user_id)
 
     def lock(self, user_id: str) -> User:
@@ -84,7 +86,7 @@ class SQLUsers:
         if is_storable(user_id):
             row = self._transaction.write(_query(user_id).with_for_update()).first()
             if row is not None:
-                return _user(row)
+                return self._users([row])[0]
         raise NotFound("user", user_id)
 
     def at_least(self, count: int) -> bool:
@@ -104,38 +106,52 @@ class SQLUsers:
         """Return users who are not deleted, by name."""
         query = select(*_SEEN).where(users.c.state != UserState.DELETED)
         rows = self._transaction.all(query.order_by(users.c.user_name_key).limit(limit))
-        return [_user(row) for row in rows]
+        return self._users(rows)
+
+    def _users(self, rows: Sequence[Row[Any]]) -> list[User]:
+        """Return the users in rows, with the names of the groups that each is in, at any depth."""
+        names: dict[str, dict[str, None]] = {row.id: {} for row in rows}
+        for one in self._transaction.all(groups_in(list(names))):
+            names[one.user_id][one.display_name] = None
+        return [
+            _USERS.entity(
+                row, attributes=script_attributes(json.loads(row.doc), groups=list(names[row.id]))
+            )
+            for row in rows
+        ]
 
 
 def insert_user(connection: Connection, row: UserRow) -> None:
     """Write a new user, and nothing beside; a taken user name is an IntegrityError."""
-    connection.execute(insert(users).values(USER_ROWS.columns(row)))
+    connection.execute(insert(users).values(_columns(row)))
 
 
 def update_user(connection: Connection, row: UserRow, *, version: int) -> bool:
     """Write a changed user if it is still at this version, and say whether it was."""
     change = update(users).where(users.c.id == row.id, users.c.version == version)
-    return connection.execute(change.values(USER_ROWS.columns(row))).rowcount == 1
+    return connection.execute(change.values(_columns(row))).rowcount == 1
+
+
+def _columns(row: UserRow) -> dict[str, Any]:
+    return {**USER_ROWS.columns(row), "display_name_folded": row.display_name.casefold()}
 
 
 def _query(user_id: str) -> Select[Any]:
     return select(*_SEEN).where(users.c.id == user_id)
 
 
-def _user(row: Row[Any]) -> User:
-    return _USERS.entity(row, attributes=script_attributes(json.loads(row.doc)))
+def script_attributes(document: Mapping[str, Any], *, groups: Sequence[str]) -> dict[str, Any]:
+    """Return the attributes of a SCIM document on one level, with the names of the user's groups.
 
-
-def script_attributes(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a SCIM document on one level: those of extensions beside the core's.
-
-    Scripts read `user.department`, whichever schema has it. A core attribute hides one of an
-    extension that has its name.
+    Scripts read `user.department` and `user.givenName`, wherever the schemas have them. A core
+    attribute hides one of an extension that has its name.
     """
     flat: dict[str, Any] = {}
     for name, value in document.items():
         if name.startswith(_SCHEMA) and isinstance(value, dict):
             flat = value | flat
+        elif name == _NAME and isinstance(value, dict):
+            flat |= value
         elif name != "schemas":
             flat[name] = value
-    return flat
+    return flat | {"groups": list(groups)}

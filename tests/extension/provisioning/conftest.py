@@ -22,6 +22,7 @@ from mobid.domain.options import Kind, Options
 from mobid.processes.mass_changes import MassChangeGuard
 from mobid.processes.settlement import Settlement
 from mobid.provisioning import authorize, service
+from mobid.provisioning.reading import Repository
 from mobid.storage import Transactions
 from mobid.storage.tables import audit_events
 from mobid_scim.errors import Unauthorized
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from tests.conftest import Database, StandingClock
     from werkzeug.test import TestResponse
 
+    from mobid.provisioning import Caller
     from mobid.storage import SQLUnits
+    from mobid_scim.service import Service
 
 BASE = "https://id.example/scim/v2"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -124,11 +127,18 @@ class Provider:
     app: Flask
     units: SQLUnits
     database: Database
+    product: Service[Caller]
     count: int = field(default=0)
 
     def client(self, name: str = "hr", *scopes: str) -> SCIM:
         """Return a client with these scopes, or with all."""
         return SCIM(self.app.test_client(), " ".join((name, *(scopes or EVERYTHING))))
+
+    def repository(self, name: str, client: str = "hr") -> Repository:
+        """Return the resources of a type, as a client sees them, past HTTP and the engine."""
+        found = self.product.endpoints[name].repository(TestCaller(client, EVERYTHING))
+        assert isinstance(found, Repository)
+        return found
 
     def audited(self) -> list[tuple[str, str]]:
         """Return who did what, in order."""
@@ -247,13 +257,14 @@ def provider(database: Database, units: SQLUnits) -> Provider:
         transactions=Transactions(database.engine),
         settlement=Settlement(phone_confirm=timedelta(minutes=15)),
         guard=MassChangeGuard(Guard()),
+        order_lapses_after=timedelta(days=14),
         base_url=BASE,
     )
     app = Flask("scim")
     app.register_blueprint(
         blueprint(product, authenticate=authenticate, authorize=authorize, translate=scim_error_of)
     )
-    return Provider(app, units, database)
+    return Provider(app, units, database, product)
 
 
 @pytest.fixture

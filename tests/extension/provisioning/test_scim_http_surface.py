@@ -20,6 +20,7 @@ BASE = "https://id.example/scim/v2"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 OURS = "urn:mobid:scim:schemas:extension:mobileid:2.0:User"
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 MOBILE_ID = "urn:mobid:scim:schemas:core:2.0:MobileID"
 
 
@@ -27,7 +28,7 @@ class TestDiscovery:
     """It tells exactly what is there."""
 
     def test_of_resource_types(self, hr: SCIM) -> None:
-        """Users with two extensions, and MobileIDs."""
+        """Users with two extensions, Groups, and MobileIDs."""
         found: Any = hr("GET", "/ResourceTypes").json
         told = {
             each["name"]: (
@@ -39,18 +40,20 @@ class TestDiscovery:
         }
         assert told == {
             "User": ("/Users", USER, [ENTERPRISE, OURS]),
+            "Group": ("/Groups", GROUP, []),
             "MobileID": ("/MobileIDs", MOBILE_ID, []),
         }
 
     def test_of_schemas(self, hr: SCIM) -> None:
-        """No password and no groups; ours are told with what can be written."""
+        """No password; ours are told with what can be written."""
         found: Any = hr("GET", "/Schemas").json
         told = {
             each["id"]: {one["name"]: one for one in each["attributes"]}
             for each in found["Resources"]
         }
-        assert {USER, ENTERPRISE, OURS, MOBILE_ID} <= set(told)
-        assert {"password", "groups"}.isdisjoint(told[USER])
+        assert {USER, ENTERPRISE, OURS, GROUP, MOBILE_ID} <= set(told)
+        assert "password" not in told[USER]
+        assert told[USER]["groups"]["mutability"] == "readOnly"
         assert self._mutability(told[OURS]) == {
             "principalName": "readWrite",
             "mobileIds": "readOnly",
@@ -62,7 +65,7 @@ class TestDiscovery:
         assert set(writable.values()) == {"readOnly"}
 
     def test_of_what_can_be_done(self, hr: SCIM) -> None:
-        """PATCH, filters and ETags."""
+        """PATCH, filters, sorting and ETags."""
         config: Any = hr("GET", "/ServiceProviderConfig").json
         assert {
             name: config[name]["supported"]
@@ -72,7 +75,7 @@ class TestDiscovery:
             "bulk": False,
             "filter": True,
             "changePassword": False,
-            "sort": False,
+            "sort": True,
             "etag": True,
         }
 
@@ -87,13 +90,10 @@ class TestWhatIsNotThere:
     @pytest.mark.parametrize(
         ("method", "path"),
         [
-            ("PUT", "/Users/{user}"),
             ("PUT", "/MobileIDs/{mobile_id}"),
             ("POST", "/MobileIDs"),
-            ("POST", "/Users/.search"),
             ("POST", "/Bulk"),
             ("GET", "/Me"),
-            ("GET", "/Users?sortBy=userName"),
             ("GET", "/Users?cursor"),
         ],
     )
@@ -108,10 +108,6 @@ class TestWhatIsNotThere:
         assert hr("GET", f"/Users/{user['id']}").json == user
         assert hr.found("active eq true", "/MobileIDs") == [profile.id]
 
-    def test_groups_are_404(self, hr: SCIM) -> None:
-        """They are not registered."""
-        assert hr("GET", "/Groups").status_code == 404
-
 
 class TestScopes:
     """Reading, writing users and writing mobile IDs are three scopes."""
@@ -123,6 +119,9 @@ class TestScopes:
             ("scim:write", "GET", "/Users/x", "scim:read"),
             ("mobile-ids:write", "GET", "/MobileIDs/x", "scim:read"),
             ("scim:read", "POST", "/Users", "scim:write"),
+            ("scim:read", "PUT", "/Users/x", "scim:write"),
+            ("scim:read", "POST", "/Groups", "scim:write"),
+            ("mobile-ids:write", "PATCH", "/Groups/x", "scim:write"),
             ("scim:read", "PATCH", "/Users/x", "scim:write"),
             ("mobile-ids:write", "DELETE", "/Users/x", "scim:write"),
             ("scim:write", "PATCH", "/MobileIDs/x", "mobile-ids:write"),

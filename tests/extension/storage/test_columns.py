@@ -14,7 +14,7 @@ from sqlalchemy import select
 from mobid.storage import Unstorable
 from mobid.storage.columns import canonical_json, checked, instant, is_storable, microseconds
 from mobid.storage.tables import users
-from mobid.storage.users import UserRow, insert_user
+from mobid.storage.users import USER_ROWS, insert_user
 
 if TYPE_CHECKING:
     from tests.extension.storage.conftest import Make
@@ -81,7 +81,7 @@ class TestFriendlyValues:
             insert_user(connection, wanted)
         with transactions.reading() as connection:
             found = connection.execute(select(users)).one()
-        assert UserRow(**found._mapping) == wanted  # noqa: SLF001  # the public name of a row's mapping
+        assert USER_ROWS.entity(found) == wanted
 
     def test_keys_are_sorted_by_code_points(self, transactions: Transactions, make: Make) -> None:
         """On both databases alike, whatever the locale of the server."""

@@ -60,8 +60,9 @@ class TestUsers:
         assert (user.email, user.principal_name) == ("anne@example.org", "anne@corp.example.org")
         assert user.attributes == {
             "userName": "Änne",
-            "name": {"familyName": "Example"},
+            "familyName": "Example",
             "department": "Finance",
+            "groups": [],
         }
 
     def test_a_deleted_one_is_still_there(

@@ -4,7 +4,13 @@ from mobid.storage.tables.access import api_tokens, counters, frontends
 from mobid.storage.tables.audit import audit_checkpoints, audit_events
 from mobid.storage.tables.builtin_ca import ca_certificates, ca_crls, ca_intents
 from mobid.storage.tables.mails import mails
-from mobid.storage.tables.people import external_ids, user_values, users
+from mobid.storage.tables.people import (
+    external_ids,
+    group_members,
+    groups,
+    user_values,
+    users,
+)
 from mobid.storage.tables.processes import enrolment_keys, enrolments, instances, used_once
 from mobid.storage.tables.profiles import certificates, mobile_id_holds, mobile_ids
 from mobid.storage.tables.schema import metadata
@@ -27,6 +33,8 @@ __all__ = [
     "external_ids",
     "former_external_ids",
     "frontends",
+    "group_members",
+    "groups",
     "instances",
     "mails",
     "metadata",

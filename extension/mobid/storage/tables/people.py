@@ -1,10 +1,18 @@
-"""Users as SCIM wrote them: columns to find and sort by, a side table of values, and the document."""
+"""Users and groups as SCIM wrote them: columns to find and sort by, rows of values, and the document."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Boolean, Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint, false
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
 
 from mobid.domain.users import UserState
 from mobid.storage.columns import Choice, Instant, Key, Number, Text, one_of, reference
@@ -18,6 +26,9 @@ users: Final = Table(
     Column("user_name", Text, nullable=False),
     Column("user_name_key", Key, nullable=False),
     Column("display_name", Text, nullable=False),
+    # Case-folded: what members of a group are found by.
+    Column("display_name_folded", Text, nullable=False),
+    # The attribute `displayName`, which need not be there.
     Column("display_name_key", Key),
     Column("family_name_key", Key),
     Column("given_name_key", Key),
@@ -46,18 +57,21 @@ Index("ix_users_changed_at", users.c.changed_at, users.c.id)
 Index("ix_users_display_name_key", users.c.display_name_key, users.c.id)
 Index("ix_users_family_name_key", users.c.family_name_key, users.c.id)
 
+# Whatever a document says, one row per value, to find and sort by; a complex value has a row of its own, too.
 user_values: Final = Table(
     "user_values",
     metadata,
     reference("user_id", "users.id"),
     Column("attr", Key, nullable=False),
     Column("position", Number, nullable=False),
-    Column("type", Key),
-    Column("value", Text),
+    # The beginning of the text, as it is compared; null for a complex value.
     Column("value_key", Key),
-    # The key backwards, which makes "ends with" a range of the index.
+    # The end of it backwards, which makes "ends with" a range of the index.
     Column("value_key_reversed", Key),
-    Column("is_primary", Boolean, nullable=False, server_default=false()),
+    # The whole of a text that is longer than its key.
+    Column("long_value", Text),
+    # Of several, the one that sorting goes by.
+    Column("leads", Boolean, nullable=False),
     PrimaryKeyConstraint("user_id", "attr", "position"),
 )
 
@@ -69,6 +83,49 @@ Index(
     user_values.c.attr,
     user_values.c.value_key_reversed,
     user_values.c.user_id,
+)
+
+groups: Final = Table(
+    "groups",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("display_name_key", Key, nullable=False),
+    Column("display_name_key_reversed", Key, nullable=False),
+    Column("version", Number, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("client", Key, nullable=False),
+    Column("doc", Text, nullable=False),
+)
+
+Index("ix_groups_created_at", groups.c.created_at, groups.c.id)
+Index("ix_groups_changed_at", groups.c.changed_at, groups.c.id)
+Index("ix_groups_display_name_key", groups.c.display_name_key, groups.c.id)
+Index("ix_groups_display_name_key_reversed", groups.c.display_name_key_reversed)
+
+group_members: Final = Table(
+    "group_members",
+    metadata,
+    reference("group_id", "groups.id"),
+    # What clients call `value`: the id of a user, or of a group.
+    Column("member_id", Key, nullable=False),
+    reference("user_id", "users.id", nullable=True),
+    reference("subgroup_id", "groups.id", nullable=True),
+    CheckConstraint(
+        "(user_id IS NULL) <> (subgroup_id IS NULL) AND member_id = coalesce(user_id, subgroup_id)",
+        name="member_is_a_user_or_a_group",
+    ),
+    CheckConstraint("member_id <> group_id", name="no_group_is_its_own_member"),
+    PrimaryKeyConstraint("group_id", "member_id"),
+)
+
+Index("ix_group_members_user_id", group_members.c.user_id, group_members.c.group_id)
+partial_index(
+    "ix_group_members_subgroup_id",
+    group_members.c.subgroup_id,
+    group_members.c.group_id,
+    where=group_members.c.subgroup_id.is_not(None),
 )
 
 external_ids: Final = Table(

@@ -24,6 +24,7 @@ IS_RUNNING = "state IN ('waiting_user', 'waiting_device', 'waiting_ca')"
 def upgrade() -> None:
     """Make every table."""
     _people()
+    _groups()
     _profiles()
     _processes()
     _mails()
@@ -85,6 +86,7 @@ def _people() -> None:
         sa.Column("user_name", sa.Text(), nullable=False),
         sa.Column("user_name_key", KEY, nullable=False),
         sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("display_name_folded", sa.Text(), nullable=False),
         sa.Column("display_name_key", KEY),
         sa.Column("family_name_key", KEY),
         sa.Column("given_name_key", KEY),
@@ -110,11 +112,10 @@ def _people() -> None:
         sa.Column("user_id", KEY, nullable=False),
         sa.Column("attr", KEY, nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("type", KEY),
-        sa.Column("value", sa.Text()),
         sa.Column("value_key", KEY),
         sa.Column("value_key_reversed", KEY),
-        sa.Column("is_primary", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("long_value", sa.Text()),
+        sa.Column("leads", sa.Boolean(), nullable=False),
         _refers("user_values", "user_id", "users.id"),
         sa.PrimaryKeyConstraint("user_id", "attr", "position", name="pk_user_values"),
     )
@@ -137,6 +138,53 @@ def _people() -> None:
             "client",
             name="uq_external_ids_resource_type_resource_id_client",
         ),
+    )
+
+
+def _groups() -> None:
+    # Groups, and who is in them.
+    op.create_table(
+        "groups",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("display_name_key", KEY, nullable=False),
+        sa.Column("display_name_key_reversed", KEY, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.Column("client", KEY, nullable=False),
+        sa.Column("doc", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_groups"),
+    )
+    op.create_index("ix_groups_changed_at", "groups", ["changed_at", "id"])
+    op.create_index("ix_groups_created_at", "groups", ["created_at", "id"])
+    op.create_index("ix_groups_display_name_key", "groups", ["display_name_key", "id"])
+    op.create_index("ix_groups_display_name_key_reversed", "groups", ["display_name_key_reversed"])
+    op.create_table(
+        "group_members",
+        sa.Column("group_id", KEY, nullable=False),
+        sa.Column("member_id", KEY, nullable=False),
+        sa.Column("user_id", KEY),
+        sa.Column("subgroup_id", KEY),
+        sa.CheckConstraint(
+            "(user_id IS NULL) <> (subgroup_id IS NULL) "
+            "AND member_id = coalesce(user_id, subgroup_id)",
+            name=op.f("ck_group_members_member_is_a_user_or_a_group"),
+        ),
+        sa.CheckConstraint(
+            "member_id <> group_id", name=op.f("ck_group_members_no_group_is_its_own_member")
+        ),
+        _refers("group_members", "group_id", "groups.id"),
+        _refers("group_members", "subgroup_id", "groups.id"),
+        _refers("group_members", "user_id", "users.id"),
+        sa.PrimaryKeyConstraint("group_id", "member_id", name="pk_group_members"),
+    )
+    op.create_index("ix_group_members_user_id", "group_members", ["user_id", "group_id"])
+    _index(
+        "ix_group_members_subgroup_id",
+        "group_members",
+        ["subgroup_id", "group_id"],
+        "subgroup_id IS NOT NULL",
     )
 
 

@@ -1,0 +1,159 @@
+"""Groups over SCIM: a name and members, who are users and other groups."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+
+from mobid.provisioning.keys import checked_external_id, checked_key, unique
+from mobid.provisioning.members import first_members, planned
+from mobid.provisioning.reading import Repository
+from mobid.provisioning.types import GROUP_TYPE
+from mobid.storage.groups import (
+    GroupRow,
+    delete_group,
+    group_row,
+    insert_group,
+    leave_groups,
+    update_group,
+)
+from mobid.storage.scim_groups import group_attributes, group_place, members_of
+from mobid_scim.resource import StoredResource
+from mobid_scim.rows import KEY, RowChanges
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from mobid.storage.scim import Place
+    from mobid.storage.scim_filter import Attributes
+    from mobid.storage.unit_of_work import SQLUnit
+    from mobid_scim.projection import Projection
+    from mobid_scim.repository import Change
+    from mobid_scim.resource import Resource, Values
+
+_MEMBERS: Final = "members"
+
+
+@dataclass(frozen=True, slots=True)
+class Groups(Repository):
+    """Implements the engine's `Writes` and `Deletes`, too. Members are never loaded to change one."""
+
+    @property
+    @override
+    def place(self) -> Place:
+        return group_place(self.caller.client)
+
+    @override
+    def attributes(self) -> Attributes:
+        return group_attributes(
+            self.caller.client, base_url=self.parts.base_url, schema=GROUP_TYPE.schema.id
+        )
+
+    @override
+    def shown(
+        self, connection: Connection, rows: Sequence[Row[Any]], projection: Projection
+    ) -> list[StoredResource]:
+        members: dict[str, list[object]] = {}
+        if projection.wants(_MEMBERS):
+            members = self._members(connection, [row.id for row in rows])
+        return [
+            StoredResource(
+                id=row.id,
+                version=str(row.version),
+                created=row.created_at,
+                last_modified=row.changed_at,
+                document=row.doc,
+                external_id=row.external_id,
+                computed={_MEMBERS: members[row.id]} if row.id in members else {},
+            )
+            for row in rows
+        ]
+
+    def create(self, resource: Resource, *, projection: Projection) -> StoredResource:
+        """Store a new group with its members, or raise InvalidValue for one that does not exist."""
+        with unique(resource), self.parts.units() as unit:
+            moves = first_members(unit.connection, _members_in(resource))
+            row = GroupRow(
+                id=str(uuid.uuid4()),
+                client=self.caller.client,
+                created_at=unit.now,
+                changed_at=unit.now,
+                **_names(resource),
+            )
+            insert_group(unit.connection, row)
+            moves.carry_out(unit.connection, row.id)
+            actor = self.caller.actor
+            unit.audit(actor, "group.create", "group", row.id, added=moves.added)
+            return self._finished(unit, row.id, resource, projection)
+
+    def replace(
+        self, change: Change, *, expected_version: str | None, projection: Projection
+    ) -> StoredResource:
+        """Store a changed group; members that are as they are wanted change nothing."""
+        rows = change.rows.get(_MEMBERS, RowChanges())
+        with unique(change.after), self.parts.units() as unit:
+            moves = planned(unit.connection, change.id, rows, expected_version=expected_version)
+            if change.rows_only and not moves:
+                return self.one(unit.connection, change.id, projection)
+            before = group_row(self.row(unit.connection, change.id))
+            after = replace(before, version=before.version + 1, changed_at=unit.now)
+            if not change.rows_only:
+                after = replace(after, **_names(change.after))
+            update_group(unit.connection, after)
+            moves.carry_out(unit.connection, change.id)
+            counts = {"added": moves.added, "removed": len(moves.gone)}
+            unit.audit(self.caller.actor, "group.update", "group", change.id, **counts)
+            return self._finished(unit, change.id, change.after, projection)
+
+    def delete(self, resource_id: str, *, expected_version: str | None) -> None:
+        """Delete a group: nobody is in it any more, and it is in no other one."""
+        with self.parts.units() as unit:
+            planned(unit.connection, resource_id, RowChanges(), expected_version=expected_version)
+            around = leave_groups(unit.connection, resource_id, at=unit.now)
+            self.place.forget_external_ids(unit.connection, resource_id)
+            removed = delete_group(unit.connection, resource_id)
+            counts = {"removed": removed, "groups": around}
+            unit.audit(self.caller.actor, "group.delete", "group", resource_id, **counts)
+            unit.commit()
+
+    def _finished(
+        self, unit: SQLUnit, group_id: str, resource: Resource, projection: Projection
+    ) -> StoredResource:
+        """Write the client's identifier, commit, and return what this has made."""
+        own = checked_external_id(resource)
+        self.place.keep_external_id(unit.connection, group_id, own)
+        made = self.one(unit.connection, group_id, projection)
+        unit.commit()
+        return made
+
+    def _members(self, connection: Connection, ids: Sequence[str]) -> dict[str, list[object]]:
+        """Return the members of groups that have some."""
+        found: dict[str, list[object]] = {}
+        for one in members_of(connection, ids):
+            kind = "User" if one.is_user else "Group"
+            shown = {
+                KEY: one.member_id,
+                "$ref": f"{self.parts.base_url}/{kind}s/{one.member_id}",
+                "type": kind,
+                "display": one.display,
+            }
+            found.setdefault(one.group_id, []).append(shown)
+        return found
+
+
+def _names(resource: Resource) -> dict[str, Any]:
+    """Return what the client decides."""
+    name = str(resource.get("displayName"))
+    key = checked_key("displayName", name.casefold())
+    return {"display_name": name, "display_name_key": key, "doc": resource.document()}
+
+
+def _members_in(resource: Resource) -> dict[str, Values]:
+    members = resource.get(_MEMBERS)
+    rows = members if isinstance(members, list) else []
+    return {str(row[KEY]): row for row in rows}

@@ -1,0 +1,157 @@
+"""Groups as rows: SCIM writes them, and changes members one by one, however many there are.
+
+Who changes members locks users first and groups then, each in the order of their ids, as everybody does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import and_, delete, insert, select, update
+
+from mobid.domain.users import UserState
+from mobid.storage.columns import is_storable
+from mobid.storage.mapping import RowMap
+from mobid.storage.tables import group_members, groups, users
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row
+
+_AT_ONCE: Final = 10_000
+"""How many ids a statement names: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRow:
+    """One row of `groups`."""
+
+    id: str
+    display_name: str
+    display_name_key: str
+    version: int = 1
+    created_at: datetime
+    changed_at: datetime
+    client: str
+    doc: str
+
+
+_GROUP_ROWS: Final = RowMap(GroupRow)
+
+
+def insert_group(connection: Connection, row: GroupRow) -> None:
+    """Write a new group without members."""
+    connection.execute(insert(groups).values(_columns(row)))
+
+
+def update_group(connection: Connection, row: GroupRow) -> None:
+    """Write a changed group, which the caller has locked."""
+    connection.execute(update(groups).where(groups.c.id == row.id).values(_columns(row)))
+
+
+def group_row(row: Row[Any]) -> GroupRow:
+    """Return a found row as what can be changed and written back."""
+    return _GROUP_ROWS.entity(row)
+
+
+def delete_group(connection: Connection, group_id: str) -> int:
+    """Delete a group that is in no other one, and return how many members it had."""
+    mine = group_members.c.group_id == group_id
+    members = connection.execute(delete(group_members).where(mine)).rowcount
+    connection.execute(delete(groups).where(groups.c.id == group_id))
+    return members
+
+
+def users_there(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Return which of these are users who are not deleted, and keep them so until the commit."""
+    query = select(users.c.id).where(users.c.state != UserState.DELETED).order_by(users.c.id)
+    found: set[str] = set()
+    for some in _portions(ids):
+        locked = query.where(users.c.id.in_(some)).with_for_update(read=True, key_share=True)
+        found.update(connection.execute(locked).scalars())
+    return found
+
+
+def lock_groups(connection: Connection, ids: Collection[str]) -> dict[str, int]:
+    """Return the versions of those that there are; nobody else changes them until the commit."""
+    query = select(groups.c.id, groups.c.version).order_by(groups.c.id).with_for_update()
+    found: dict[str, int] = {}
+    for some in _portions(ids):
+        rows = connection.execute(query.where(groups.c.id.in_(some))).all()
+        found.update((row.id, row.version) for row in rows)
+    return found
+
+
+def groups_around(connection: Connection, member_id: str) -> list[str]:
+    """Return the groups that a user or group is in, directly."""
+    table = group_members.c
+    of_user = select(table.group_id).where(table.user_id == member_id)
+    of_group = select(table.group_id).where(table.subgroup_id == member_id)
+    return [*connection.execute(of_user.union(of_group)).scalars()]
+
+
+def members_among(connection: Connection, group_id: str, ids: Collection[str] | None) -> set[str]:
+    """Return which of these are members of a group, or all of its members."""
+    query = select(group_members.c.member_id).where(group_members.c.group_id == group_id)
+    if ids is None:
+        return set(connection.execute(query).scalars())
+    found: set[str] = set()
+    for some in _portions(ids):
+        found.update(connection.execute(query.where(group_members.c.member_id.in_(some))).scalars())
+    return found
+
+
+def add_members(
+    connection: Connection,
+    group_id: str,
+    *,
+    user_ids: Collection[str] = (),
+    subgroup_ids: Collection[str] = (),
+) -> None:
+    """Write members who are none yet."""
+    rows = [
+        {"group_id": group_id, "member_id": one, "user_id": one, "subgroup_id": None}
+        for one in sorted(user_ids)
+    ]
+    rows += [
+        {"group_id": group_id, "member_id": one, "user_id": None, "subgroup_id": one}
+        for one in sorted(subgroup_ids)
+    ]
+    if rows:
+        connection.execute(insert(group_members), rows)
+
+
+def remove_members(connection: Connection, group_id: str, ids: Collection[str]) -> None:
+    """Take members out of a group."""
+    table = group_members.c
+    for some in _portions(ids):
+        here = and_(table.group_id == group_id, table.member_id.in_(some))
+        connection.execute(delete(group_members).where(here))
+
+
+def leave_groups(connection: Connection, member_id: str, *, at: datetime) -> int:
+    """Take a user or group out of all groups, each of which changes; return how many there were."""
+    around = lock_groups(connection, groups_around(connection, member_id))
+    for some in _portions(around):
+        of_member = and_(group_members.c.group_id.in_(some), group_members.c.member_id == member_id)
+        connection.execute(delete(group_members).where(of_member))
+        connection.execute(
+            update(groups)
+            .where(groups.c.id.in_(some))
+            .values(version=groups.c.version + 1, changed_at=at)
+        )
+    return len(around)
+
+
+def _columns(row: GroupRow) -> dict[str, object]:
+    return {**_GROUP_ROWS.columns(row), "display_name_key_reversed": row.display_name_key[::-1]}
+
+
+def _portions(ids: Collection[str]) -> Iterator[list[str]]:
+    """Give ids that could be in the database, in order, some at a time."""
+    known = sorted(one for one in ids if is_storable(one))
+    for start in range(0, len(known), _AT_ONCE):
+        yield known[start : start + _AT_ONCE]
