@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import smtplib
+import socket
 import ssl
 import subprocess
 import sys
@@ -125,11 +126,12 @@ def evil(demo: Demo) -> int:
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
     """Serve an app on a free port; give its address."""
-    server = create_server(app, host="127.0.0.1", port=0)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = create_server(app, sockets=[listener])
     thread = Thread(target=server.run)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.effective_port}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.close()
         thread.join(10)
