@@ -8,6 +8,7 @@ from mobid.domain.certificates import RevocationReason
 from mobid.domain.instances import InstanceState
 from mobid.domain.mobile_ids import ProfileState
 from mobid.processes.locking import close_code, revoke_certificates
+from mobid.processes.notices import tell_outcome
 
 if TYPE_CHECKING:
     from mobid.domain.actors import Actor
@@ -32,10 +33,15 @@ def fail_get(
     by: Actor,
     state: InstanceState = InstanceState.FAILED,
 ) -> Instance:
-    """Fail (or let expire) a running Get with its pending profile; the caller writes the answer."""
+    """Fail (or let expire) a running Get with its pending profile; the caller writes the answer.
+
+    Its owner is told, if the options say so.
+    """
     _give_up(unit, instance, error=error)
     unit.audit(by, f"get.{state}", "instance", instance.id, step=instance.step, error=error)
-    return instance.end(state, at=unit.now, error=error)
+    failed = instance.end(state, at=unit.now, error=error)
+    tell_outcome(unit, failed)
+    return failed
 
 
 def _give_up(unit: UnitOfWork, instance: Instance, *, error: str | None) -> None:

@@ -36,6 +36,7 @@ from mobid.processes.errors import (
     WrongConfirmation,
 )
 from mobid.processes.locking import lock_profile
+from mobid.processes.notices import tell_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -352,7 +353,9 @@ class PhoneSide:
         profile = unit.mobile_ids.get(enrolment.mobile_id)
         unit.save(profile.activate(device=_claim(enrolment).device, at=unit.now))
         unit.save(enrolment.confirm(at=unit.now))
-        unit.save(instance.end(InstanceState.COMPLETED, at=unit.now))
+        completed = instance.end(InstanceState.COMPLETED, at=unit.now)
+        unit.save(completed)
+        tell_outcome(unit, completed)
         unit.audit(actor, "get.active", "mobile_id", profile.id, instance=instance.id)
         unit.passes(CrashPoint.GET_ACTIVE)
         return ProfileState.ACTIVE

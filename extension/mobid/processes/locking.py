@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mobid.crashpoints import CrashPoint
+from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.certificates import RevocationReason, Wanted
 from mobid.domain.instances import InstanceState, Process, StepName
+from mobid.domain.mails import MailEvent
 from mobid.domain.mobile_ids import LockReason, ProfileState
+from mobid.processes.notices import notify, tell_outcome
 
 if TYPE_CHECKING:
-    from mobid.domain.actors import Actor
     from mobid.domain.instances import Instance
     from mobid.domain.mobile_ids import MobileID
     from mobid.processes.ports import UnitOfWork
@@ -32,16 +34,21 @@ def lock_profile(
 
     A pending one is cancelled with the Get that makes it. The owner's Get at *has_active* goes on
     to *confirm*, and Locks of the same profile at *confirm_lock* go on to *locking*. The instance
-    named by `except_for` is left alone: its own action writes it. The user must be locked already.
+    named by `except_for` is left alone: its own action writes it. The user must be locked already,
+    and is told if neither they nor their phone did it, whatever the options of a script say.
     """
     locked = mobile_id.lock(by=by, reason=reason, at=unit.now)
     unit.save(locked)
     revoke_certificates(unit, mobile_id.id, REVOKED_FOR[reason])
     unit.audit(by, "mobile_id.lock", "mobile_id", mobile_id.id, reason=reason, state=locked.state)
     unit.passes(CrashPoint.LOCK_COMMITTED)
+    by_other = by.kind is not ActorKind.DEVICE and by != Actor(ActorKind.USER, mobile_id.user_id)
+    if by_other and locked.state is ProfileState.LOCKING:
+        user = unit.users.get(mobile_id.user_id)
+        notify(unit, MailEvent.LOCKED_BY_OTHER, user=user, subject_id=mobile_id.id)
     for instance in unit.instances.running_of(mobile_id.user_id):
         if instance.id != except_for:
-            _go_on_after_lock(unit, instance, locked)
+            _go_on_after_lock(unit, instance, locked, tell=by_other)
     return locked
 
 
@@ -53,14 +60,19 @@ def revoke_certificates(unit: UnitOfWork, mobile_id: str, reason: RevocationReas
             unit.save(wanted)
 
 
-def _go_on_after_lock(unit: UnitOfWork, instance: Instance, locked: MobileID) -> None:
+def _go_on_after_lock(
+    unit: UnitOfWork, instance: Instance, locked: MobileID, *, tell: bool
+) -> None:
     if instance.mobile_id == locked.id and instance.process is Process.LOCK:
         unit.save(
             instance.to(StepName.LOCKING, InstanceState.WAITING_CA, expires_at=None, at=unit.now)
         )
     elif instance.mobile_id == locked.id and locked.state is ProfileState.CANCELLED:
         close_code(unit, instance)
-        unit.save(instance.end(InstanceState.CANCELLED, at=unit.now))
+        cancelled = instance.end(InstanceState.CANCELLED, at=unit.now)
+        unit.save(cancelled)
+        if tell:
+            tell_outcome(unit, cancelled)
     elif instance.step is StepName.HAS_ACTIVE:
         unit.save(
             instance.to(

@@ -7,11 +7,12 @@ from functools import partial
 from threading import Barrier
 from typing import TYPE_CHECKING
 
+from mobid.domain.enrolments import MAIL_CODE_TRIES
 from mobid.domain.instances import InstanceState, StepName
 from mobid.domain.mobile_ids import ProfileState
-from mobid.processes.codes import code_hash
+from mobid.processes.codes import code_hash, mail_code_hash
 from mobid.processes.enrolment import Claimed
-from mobid.processes.errors import CodeNotUsable, StaleStep
+from mobid.processes.errors import BadMailCode, CodeNotUsable, StaleStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 PHONES = 16
 ROUNDS = 100
 """On each of the two databases, so that there are two hundred races."""
+MAIL_ROUNDS = 25
 PATIENCE = 30
 """Seconds: longer than everything here takes, so that a deadlock fails and does not hang."""
 
@@ -42,7 +44,7 @@ class Race:
         self._barrier.wait(timeout=PATIENCE)
         try:
             return call()
-        except (CodeNotUsable, StaleStep) as refusal:
+        except (BadMailCode, CodeNotUsable, StaleStep) as refusal:
             return refusal
 
     def close(self) -> None:
@@ -95,6 +97,69 @@ class TestOneCode:
             )
             unit.commit()
         return token
+
+
+class TestOneMailedLink:
+    """Sixteen phones have the same mail, and not all of them the mail code."""
+
+    def test_with_the_mail_code_has_one_winner_every_time(self, place: Place, anne: Person) -> None:
+        """Tries are counted, so some may come too late; one of those that were counted is bound."""
+        view = anne.gets_to_mail()
+        race = Race(PHONES)
+        for number in range(2, 2 + MAIL_ROUNDS):
+            code, right = self.fresh_codes(place, view, number)
+            phones = [anne.phone() for _ in range(PHONES)]
+            answers = race.run([partial(phone.claims, code, right) for phone in phones])
+            (won,) = [at for at, answer in enumerate(answers) if isinstance(answer, Claimed)]
+            enrolment = place.enrolment(view.id)
+            assert enrolment.claim is not None
+            assert enrolment.claim.thumbprint == phones[won].thumbprint
+            assert 1 <= enrolment.mail_code_tries <= MAIL_CODE_TRIES
+        race.close()
+
+    def test_never_binds_one_with_a_wrong_mail_code(self, place: Place, anne: Person) -> None:
+        """Either the owner's phone was in time, or the guessers have killed the mail code."""
+        view = anne.gets_to_mail()
+        race = Race(PHONES)
+        tries = 0
+        for number in range(2, 2 + MAIL_ROUNDS):
+            code, right = self.fresh_codes(place, view, number)
+            phones = [anne.phone() for _ in range(PHONES)]
+            said = [right if at == 0 else f"0000-{at:04}" for at in range(PHONES)]
+            answers = race.run(
+                [partial(phone.claims, code, one) for phone, one in zip(phones, said, strict=True)]
+            )
+            enrolment = place.enrolment(view.id)
+            tries += enrolment.mail_code_tries
+            assert not any(isinstance(answer, Claimed) for answer in answers[1:])
+            if isinstance(answers[0], Claimed):
+                assert enrolment.claim is not None
+                assert enrolment.claim.thumbprint == phones[0].thumbprint
+            else:
+                assert (enrolment.claim, enrolment.tries_left) == (None, 0)
+        race.close()
+        assert place.audited(view.id).count("get.mail_code_try") == tries
+
+    @staticmethod
+    def fresh_codes(place: Place, view: InstanceView, number: int) -> tuple[str, str]:
+        """Renew everything, more often than a run allows it; return token and mail code."""
+        codes = place.parts.codes
+        with place.units() as unit:
+            unit.users.lock(view.user_id)
+            enrolment = place.enrolment(view.id)
+            token = codes.token(enrolment.id, number)
+            mail_code = codes.mail_code(enrolment.id, number)
+            renewed = enrolment.renewed(
+                number=number,
+                token_hash=code_hash(token) or b"",
+                typed_code_hash=code_hash(codes.typed(enrolment.id, number)) or b"",
+                expires_at=enrolment.code_expires_at,
+            )
+            ends = unit.now + place.times.mail_code
+            hashed = mail_code_hash(mail_code)
+            unit.save(renewed.with_mail_code(number=number, mail_code_hash=hashed, expires_at=ends))
+            unit.commit()
+        return token, mail_code
 
 
 class TestTwoSides:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from mobid.crashpoints import CrashPoint
 from mobid.domain.certificates import Certificate
 from mobid.domain.instances import InstanceState, StepName
+from mobid.domain.mails import MailEvent
 from mobid.processes.decision import basis_of, end_of, names_for
 from mobid.processes.ended import NOT_MINE_ERROR
 from mobid.processes.ending import cancel_get
 from mobid.processes.get.moves import cancel, confirm_again
 from mobid.processes.get.parts import Parts, options_of
+from mobid.processes.notices import notify
 from mobid.processes.steps import (
     CANCEL,
     NEXT,
@@ -119,9 +121,13 @@ class Approve:
         )
 
     def not_mine(self, run: Run, answer: Answer) -> Changes | Stay:  # noqa: ARG002  # takes no input
-        """Burn the code and end the run: somebody else's phone has claimed it."""
+        """Burn the code and end the run: somebody else's phone has claimed it. Its owner is told.
+
+        Whoever sits at the page may not be them, so the mail is sent whatever the options say.
+        """
         by = run.instance.actor
         ended = cancel_get(run.unit, run.instance, by=by, action="not_mine")
+        notify(run.unit, MailEvent.NOT_MINE, user=run.user, subject_id=run.instance.id)
         return Changes(instance=replace(ended, error=NOT_MINE_ERROR))
 
     @staticmethod
