@@ -30,10 +30,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey
+from typing_extensions import override
 
 from mobid.app import Product, create_app, initialise
 from mobid.auth.sessions import sign_in
 from mobid.auth.tokens import SCOPES
+from mobid.ca import Publisher
 from mobid.ca.builtin import initialise as initialise_ca
 from mobid.cli.demo.actors import FrontEnd, Phone
 from mobid.cli.demo.checks import Verifier, find_openssl
@@ -48,6 +50,7 @@ from mobid.storage.tables.access import Audience
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from examples.openbao.openbao_dev import DevServer
     from flask.testing import FlaskClient
     from tests.conftest import PostgreSQL
     from tests.e2e.connector.mobid_line import CAOnALine
@@ -542,13 +545,14 @@ class Site:
                 "frontend": "intranet",
                 "frontend_key": register_front_end(product, "intranet"),
             }
-            (name,) = product.publishers
-        self._pki: Final = f"{self.url}/pki/{name}"
+            authority = product.authorities[product.settings.authority]
+            assert isinstance(authority, Publisher)
+            self._published: Final = authority.addresses()
         self.verifier: Final = Verifier(
             openssl=find_openssl(),
             ca=folder / "ca.pem",
             crl=folder / "crl.pem",
-            ocsp_url=f"{self._pki}/ocsp",
+            ocsp_url=str(self._published.ocsp),
         )
 
     def serve(self, crashpoint: str = "") -> None:
@@ -636,10 +640,15 @@ class Site:
         phone.keys()
         shown = person.wait_for(shown, step="approve")
         person.act(shown, "next", number=str(claimed.said["number"]))
-        until(lambda: phone.result().status == 200, "The certificates are issued")
+        self.finish(phone)
+        return person, str(shown["mobile_id"])
+
+    @staticmethod
+    def finish(phone: Handset, *, seconds: float = PATIENCE) -> None:
+        """Let a phone whose user has approved it wait for its certificates, and confirm them."""
+        until(lambda: phone.result().status == 200, "They are issued", seconds=seconds)
         done = phone.confirm(phone.result().said["certificates"])
         assert done.said == {"state": "active"}
-        return person, str(shown["mobile_id"])
 
     def revoke_behind_our_back(self, mobile_id: str) -> None:
         """Let somebody at the CA revoke the first certificate of a mobile ID."""
@@ -678,11 +687,11 @@ class Site:
         until(lambda: self.mobile_id(mobile_id)["state"] == "locked", "The mobile ID is locked")
 
     def fetch_lists(self) -> None:
-        """Fetch chain and CRL, as a relying party does."""
-        for file, what in ((self.verifier.ca, "chain"), (self.verifier.crl, "crl")):
-            answer = httpx2.get(f"{self._pki}/{what}?format=pem", timeout=PATIENCE)
-            assert answer.is_success, answer.text
-            file.write_bytes(answer.content)
+        """Fetch chain and CRL where the CA publishes, as a relying party does."""
+        chain = x509.load_der_x509_certificate(_fetched(self._published.chain))
+        crl = x509.load_der_x509_crl(_fetched(self._published.crl))
+        self.verifier.ca.write_bytes(chain.public_bytes(Encoding.PEM))
+        self.verifier.crl.write_bytes(crl.public_bytes(Encoding.PEM))
 
     def ca_record(self) -> dict[str, tuple[str, bytes | None]]:
         """Read the built-in CA's own tables: standing and certificate of each serial number.
@@ -715,6 +724,44 @@ class Site:
         assert self._server is not None
         assert self._server.poll() is None, self.said()
         return '"server_ready"' in self.said()
+
+
+class OpenBaoSite(Site):
+    """The same, with a CA in a real OpenBao that has a mount for this site."""
+
+    def __init__(self, folder: Path, database_url: str, openbao: DevServer) -> None:
+        self._openbao: Final = openbao
+        self._mount: Final = f"pki-{uuid.uuid4().hex}"
+        settings = openbao.make_pki(self._mount) | {"settle_seconds": 1}
+        super().__init__(folder, database_url, openbao.write_settings(settings).read_text())
+
+    @override
+    def revoke_behind_our_back(self, mobile_id: str) -> None:
+        first = self.mobile_id(mobile_id)["certificates"][0]["value"]
+        pem = x509.load_der_x509_certificate(base64.b64decode(first)).public_bytes(Encoding.PEM)
+        self._openbao.call("POST", f"{self._mount}/revoke", {"certificate": pem.decode()})
+
+    @override
+    def ca_record(self) -> dict[str, tuple[str, bytes | None]]:
+        """Read OpenBao's own records; its CA certificate is left out."""
+        listed = self._openbao.call("GET", f"{self._mount}/certs?list=true")["keys"]
+        found = [self._openbao.call("GET", f"{self._mount}/cert/{serial}") for serial in listed]
+        read = [(x509.load_pem_x509_certificate(one["certificate"].encode()), one) for one in found]
+        return {
+            format(certificate.serial_number, "x"): (
+                "revoked" if one["revocation_time"] else "valid",
+                certificate.public_bytes(Encoding.DER),
+            )
+            for certificate, one in read
+            if certificate.subject != certificate.issuer
+        }
+
+
+def _fetched(address: str | None) -> bytes:
+    assert address is not None
+    answer = httpx2.get(address, timeout=PATIENCE)
+    assert answer.is_success, answer.text
+    return answer.content
 
 
 def free_port() -> int:
@@ -755,6 +802,23 @@ def running_site(new_site: Callable[..., Site]) -> Callable[[str], Site]:
         return running[kind]
 
     return at
+
+
+@pytest.fixture
+def new_openbao_site(
+    database_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[DevServer], OpenBaoSite]]:
+    """A home whose CA is in an OpenBao; its server is ended with the test."""
+    made: list[OpenBaoSite] = []
+
+    def make(openbao: DevServer) -> OpenBaoSite:
+        folder = tmp_path_factory.mktemp("site-openbao")
+        made.append(OpenBaoSite(folder, database_url("sqlite"), openbao))
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.close()
 
 
 @pytest.fixture(scope="session", params=DATABASES)

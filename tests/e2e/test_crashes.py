@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-    from tests.e2e.conftest import Site
+    from examples.openbao.openbao_dev import DevServer
+    from tests.e2e.conftest import OpenBaoSite, Site
 
     from mobid.cli.demo.actors import FrontEnd, Phone
 
@@ -39,6 +40,8 @@ CHAINS: Final = (
     ("ca.signed:2", "ca.intent:2", "revoke.stored", "lock.committed"),
     ("get.approved", "revoke.called", "issue.intent:2"),
 )
+# Those at which a CA of somebody else knows more than we do, or we think that it might.
+OUTSIDE: Final = (("issue.called:2", "revoke.called"), ("issue.called",), ("issue.intent:2",))
 LOCKS: Final = frozenset({"lock.committed", "revoke.called", "revoke.stored"})
 
 
@@ -156,6 +159,24 @@ def test_a_server_that_is_killed_at_any_point_loses_nothing(
         reached = dict(outcomes)
         for point in chain:
             with subtests.test(database=kind, point=point):
+                assert point in reached, "An earlier point of this chain has failed."
+                if (failure := reached[point]) is not None:
+                    raise failure
+
+
+def test_nothing_is_lost_with_a_ca_of_somebody_else(
+    new_openbao_site: Callable[[DevServer], OpenBaoSite],
+    openbao: DevServer,
+    subtests: pytest.Subtests,
+) -> None:
+    """OpenBao makes a certificate each time it is asked; even so it has none that we do not know."""
+    sites = [new_openbao_site(openbao) for _ in OUTSIDE]
+    with ThreadPoolExecutor(len(sites)) as together:
+        played = list(together.map(play, sites, OUTSIDE))
+    for chain, outcomes in zip(OUTSIDE, played, strict=True):
+        reached = dict(outcomes)
+        for point in chain:
+            with subtests.test(point=point):
                 assert point in reached, "An earlier point of this chain has failed."
                 if (failure := reached[point]) is not None:
                     raise failure
