@@ -111,9 +111,9 @@ class Handset:
         self._keys: Final[dict[str, ec.EllipticCurvePrivateKey]] = {}
         self._nonce = ""
 
-    def claim(self, code: str) -> Answer:
+    def claim(self, code: str, **more: str) -> Answer:
         """Claim a code, and remember what for."""
-        answer = self.say("claim", {"code": code, "device": {"name": self.name}})
+        answer = self.say("claim", {"code": code, "device": {"name": self.name}, **more})
         if answer.status == 200:
             self.kid = answer.said["kid"]
             for one in answer.said["keys"]:
@@ -124,6 +124,14 @@ class Handset:
         """Send a request for every kind."""
         requests = {kind: _b64(_request_for(key)) for kind, key in self._keys.items()}
         return self.say("keys", {"csrs": requests})
+
+    @property
+    def private_keys(self) -> list[bytes]:
+        """The numbers that only the phone knows."""
+        own = self._key.private_key
+        assert own is not None
+        numbers = [key.private_numbers().private_value for key in (own, *self._keys.values())]
+        return [number.to_bytes(32) for number in numbers]
 
     def result(self) -> Answer:
         """Ask for the certificates."""
@@ -778,11 +786,17 @@ def free_port() -> int:
 def new_site(
     database_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Site]]:
-    """Return a home on a fresh database of a kind, with more settings; its server is ended with the run."""
+    """Return a home on a fresh database of a kind, with more settings; its server is ended with the run.
+
+    A PostgreSQL of the tests takes any password.
+    """
     made: list[Site] = []
 
-    def make(kind: str, more: str = "") -> Site:
-        made.append(Site(tmp_path_factory.mktemp(f"site-{kind}"), database_url(kind), more))
+    def make(kind: str, more: str = "", password: str | None = None) -> Site:
+        url = database_url(kind)
+        if kind == "postgresql" and password is not None:
+            url = sa.make_url(url).set(password=password).render_as_string(hide_password=False)
+        made.append(Site(tmp_path_factory.mktemp(f"site-{kind}"), url, more))
         return made[-1]
 
     yield make
