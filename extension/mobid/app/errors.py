@@ -76,6 +76,8 @@ TABLE: Final[Mapping[type[Exception], Row]] = {
     processes.UserNotActive: Row(409),
     processes.MobileIDSuspended: Row(409),
     processes.MobileIDNotActive: Row(409),
+    processes.AlreadyHasMobileID: Row(409),
+    processes.ProcessRunning: Row(409),
     processes.AlreadyHeld: Row(409),
     processes.NotHeld: Row(409),
     processes.UserNotRestorable: Row(409),

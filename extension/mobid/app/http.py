@@ -84,6 +84,7 @@ def create_app(product: Product) -> Flask:
                 transactions=product.transactions,
                 settlement=product.settlement,
                 guard=product.guard,
+                order_lapses_after=settings.times.ordered,
                 base_url=settings.public_url + SCIM_PREFIX,
             ),
             authenticate=authenticate_scim(product.tokens),

@@ -50,7 +50,7 @@ def reconcile(context: click.Context, output: str) -> None:
 @click.option("--yes", is_flag=True, help="Do it, instead of only saying what it would mean.")
 @output_option
 @click.pass_context
-def declare_gone(context: click.Context, name: str, yes: bool, output: str) -> None:
+def declare_gone(context: click.Context, name: str, output: str, *, yes: bool) -> None:
     """Say that a CA will never answer again: what waits for its revocations goes on without it.
 
     The mobile IDs are locked here. Their certificates are not confirmed as revoked by the CA, and

@@ -5,20 +5,26 @@ A cascade concerns live profiles only, and ends the user's running Get.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from mobid.domain.instances import InstanceState, StepName
+from mobid.domain.mails import MailEvent
 from mobid.domain.mobile_ids import Hold, LockReason, ProfileState
 from mobid.processes.ending import fail_get
 from mobid.processes.expiry import expire_if_over
 from mobid.processes.holds import lift, place
-from mobid.processes.locking import lock_profile
+from mobid.processes.locking import close_code, lock_profile
+from mobid.processes.notices import notify
 
 if TYPE_CHECKING:
     from mobid.domain.actors import Actor
     from mobid.domain.mobile_ids import MobileID
+    from mobid.domain.users import User
     from mobid.processes.mass_changes import MassChangeGuard
     from mobid.processes.ports import UnitOfWork
     from mobid.processes.settlement import Settlement
+
+_CODE_IS_OUT: Final = frozenset({StepName.QR, StepName.MAIL, StepName.APPROVE})
 
 
 def user_deactivated(
@@ -61,6 +67,38 @@ def user_deleted(
         place(unit, profile, Hold.MASS_CHANGE, by=by, why="Its user was deleted with many others.")
     else:
         lock_profile(unit, profile, by=by, reason=LockReason.USER_DELETED)
+
+
+def email_changed(unit: UnitOfWork, user: User, old_address: str | None, *, by: Actor) -> None:
+    """Burn the code that is out, and tell the old address; `user` is as they are now.
+
+    Who reads the old mailbox must not go on, and its owner learns of a change that may not be
+    theirs. A Get that waits for its phone, or for the approval of it, goes back to *confirm*.
+    """
+    instance = unit.instances.running_get(user.id)
+    if instance is not None and instance.step in _CODE_IS_OUT:
+        close_code(unit, instance)
+        unit.save(
+            instance.to(
+                StepName.CONFIRM,
+                InstanceState.WAITING_USER,
+                expires_at=instance.expires_at,
+                at=unit.now,
+            )
+        )
+        unit.audit(by, "get.code_burnt", "instance", instance.id, why="the e-mail address changed")
+    if old_address is not None:
+        number = 1
+        while unit.mails.find(MailEvent.ADDRESS_CHANGED, user.id, number):
+            number += 1
+        notify(
+            unit,
+            MailEvent.ADDRESS_CHANGED,
+            user=user,
+            subject_id=user.id,
+            number=number,
+            to=old_address,
+        )
 
 
 def _live(unit: UnitOfWork, user_id: str) -> MobileID | None:

@@ -6,6 +6,8 @@ ProcessError
 │   ├── ReauthenticationRequired REAUTH_REQUIRED
 │   ├── MobileIDSuspended        MOBILE_ID_SUSPENDED
 │   ├── MobileIDNotActive        MOBILE_ID_NOT_ACTIVE
+│   ├── AlreadyHasMobileID       ALREADY_HAS_MOBILE_ID
+│   ├── ProcessRunning           PROCESS_RUNNING
 │   ├── AlreadyHeld              ALREADY_HELD
 │   ├── NotHeld                  NOT_HELD
 │   ├── UserNotRestorable        USER_NOT_RESTORABLE
@@ -94,6 +96,30 @@ class MobileIDNotActive(Refusal):
 
     def __init__(self, mobile_id: str, state: str) -> None:
         super().__init__(f"Mobile ID {mobile_id} is {state}; only an active one can be locked.")
+
+
+class AlreadyHasMobileID(Refusal):
+    """A user has one live mobile ID at most."""
+
+    code = "ALREADY_HAS_MOBILE_ID"
+
+    def __init__(self, mobile_id: MobileID) -> None:
+        super().__init__(
+            f"The user has the mobile ID {mobile_id.id}, which is {mobile_id.state}; "
+            "another one can be ordered when that one is locked or has ended."
+        )
+
+
+class ProcessRunning(Refusal):
+    """A user gets one mobile ID at a time."""
+
+    code = "PROCESS_RUNNING"
+
+    def __init__(self, instance: Instance) -> None:
+        super().__init__(
+            f"The user is getting a mobile ID already: process {instance.id} is at step "
+            f"{instance.step}. Order again when it has ended."
+        )
 
 
 class AlreadyHeld(Refusal):

@@ -26,6 +26,7 @@ from mobid.processes.errors import (
     UserNotActive,
 )
 from mobid.processes.expiry import expire_if_over
+from mobid.processes.ordering import is_unopened, opened
 from mobid.processes.steps import Changes, Run, Stay, UserChanged
 from mobid.processes.timeouts import expire
 from mobid.processes.views import InstanceView, Message, Obstacle, Startable
@@ -92,7 +93,12 @@ class Runner:
         """Start a Get, or return the running one; say whether it is new.
 
         A start counts for its user before the option script runs; to come back to a running Get does not.
+        One that was ordered for the caller is opened by this.
         """
+        with self._units.reading() as unit:
+            running = unit.instances.running_get(caller.user_id)
+        if running is not None and is_unopened(running):
+            return self.show(caller, running.id), False
         counted = False
         while True:
             user = self._may_get(caller)
@@ -104,13 +110,32 @@ class Runner:
             if started is not None:
                 return started
 
+    def _open(self, caller: Caller, instance_id: str) -> None:
+        """Decide what an ordered Get is for, now that its owner is there; raise what is in the way."""
+        with self._units.reading() as unit:
+            user = self._ready(unit, caller)
+        self._attempts.start(user.id)
+        decision = self._parts.decision.decide(user)
+        with self._units() as unit:
+            user = unit.users.lock(caller.user_id)
+            instance = self._own(unit, caller, instance_id)
+            if is_unopened(instance) and decision.basis == basis_of(user):
+                unit.save(opened(instance, decision, by=caller.actor))
+                unit.audit(caller.actor, "get.open", "instance", instance.id, **caller.trail)
+                unit.commit()
+
+    def _ready(self, unit: UnitOfWork, caller: Caller) -> User:
+        """Return the caller, signed in freshly and active; raise what is in the way."""
+        caller.must_be_fresh(unit.now, self._parts.times.fresh_login)
+        user = unit.users.get(caller.user_id)
+        if not user.active:
+            raise UserNotActive(user.state)
+        return user
+
     def _may_get(self, caller: Caller) -> User | None:
         """Return who can start a Get, or nobody if one runs already; raise what is in the way."""
         with self._units.reading() as unit:
-            caller.must_be_fresh(unit.now, self._parts.times.fresh_login)
-            user = unit.users.get(caller.user_id)
-            if not user.active:
-                raise UserNotActive(user.state)
+            user = self._ready(unit, caller)
             running = unit.instances.running_get(user.id)
             live = _seen_live(unit, user.id)
         if running is not None:
@@ -183,20 +208,33 @@ class Runner:
             ), instance.id not in known
 
     def show(self, caller: Caller, instance_id: str) -> InstanceView:
-        """Return an instance as it is now; one whose time is over has ended."""
+        """Return an instance as it is now; one whose time is over has ended.
+
+        One that was ordered for the caller is opened by this, with the guards of a start.
+        """
+        with self._units.reading() as unit:
+            instance = self._own(unit, caller, instance_id)
+            unopened = is_unopened(instance) and not instance.over(unit.now)
+        if unopened:
+            self._open(caller, instance_id)
+            return self.show(caller, instance_id)
+        return self._look(caller, instance_id)
+
+    def _look(self, caller: Caller, instance_id: str) -> InstanceView:
+        """Return an instance as it is now, without opening it."""
         with self._units.reading() as unit:
             instance = self._own(unit, caller, instance_id)
             if not instance.over(unit.now):
                 user = unit.users.get(caller.user_id)
                 return self._view(Run(unit=unit, instance=instance, user=user, caller=caller))
         self._expire(caller, instance_id)
-        return self.show(caller, instance_id)
+        return self._look(caller, instance_id)
 
     def running(self, caller: Caller) -> Sequence[InstanceView]:
         """Return what the caller has not finished, for *Continue* on the dashboard."""
         with self._units.reading() as unit:
             ids = [instance.id for instance in unit.instances.running_of(caller.user_id)]
-        views = [self.show(caller, instance_id) for instance_id in ids]
+        views = [self._look(caller, instance_id) for instance_id in ids]
         return [view for view in views if view.running]
 
     def act(self, caller: Caller, instance_id: str, act: Act) -> InstanceView:

@@ -67,6 +67,11 @@ class Run:
         """The time of the unit of work."""
         return self.unit.now
 
+    @property
+    def actor(self) -> Actor:
+        """Who acts: the caller, or else whoever began the run."""
+        return self.instance.actor if self.caller is None else self.caller.actor
+
     @cached_property
     def mobile_id(self) -> MobileID:
         """The profile that the instance makes or locks."""

@@ -90,8 +90,6 @@ class TestWhatIsNotThere:
     @pytest.mark.parametrize(
         ("method", "path"),
         [
-            ("PUT", "/MobileIDs/{mobile_id}"),
-            ("POST", "/MobileIDs"),
             ("POST", "/Bulk"),
             ("GET", "/Me"),
             ("GET", "/Users?cursor"),

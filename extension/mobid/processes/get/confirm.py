@@ -13,6 +13,7 @@ from mobid.domain.options import Kind
 from mobid.processes.decision import VALIDITY_CLIPPED, end_of
 from mobid.processes.get.moves import cancel, new_code, to_code
 from mobid.processes.get.parts import Parts, options_of
+from mobid.processes.ordering import is_unopened
 from mobid.processes.steps import (
     CANCEL,
     NEXT,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mobid.domain.options import Options
+    from mobid.processes.ports import Entity
     from mobid.processes.steps import Action, Answer, Run
 
 KIND_NAMES: Final = {
@@ -35,6 +37,11 @@ KIND_NAMES: Final = {
     Kind.SIGNATURE: Message("Signature"),
     Kind.ENCRYPTION: Message("Encryption"),
 }
+
+_ORDERED: Final = StepView(
+    title=Message("Get mobile ID"),
+    text=Message("A mobile ID was ordered for you. Open it to see what you will get."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,8 @@ class Confirm:
 
     def view(self, run: Run) -> StepView:
         """Show the options; choices only where the script allows them."""
+        if is_unopened(run.instance):
+            return _ORDERED
         options = options_of(run.instance)
         end, clipped = self._end(run)
         return StepView(
@@ -65,9 +74,9 @@ class Confirm:
             hint=Message("The CA's own end clips the validity.") if clipped else None,
         )
 
-    def actions(self, run: Run) -> Mapping[str, Action]:  # noqa: ARG002  # the same at every run
-        """Go on, or leave."""
-        return {NEXT: self.next, CANCEL: cancel}
+    def actions(self, run: Run) -> Mapping[str, Action]:
+        """Go on, or leave; nobody goes on with what they have not seen."""
+        return {CANCEL: cancel} if is_unopened(run.instance) else {NEXT: self.next, CANCEL: cancel}
 
     def next(self, run: Run, answer: Answer) -> Changes | Stay:
         """Make the profile, if there is none yet, and a code."""
@@ -76,8 +85,10 @@ class Confirm:
         selectable = [kind.value for kind in options.selectable_certificates]
         chosen = {*options.certificates, *map(Kind, some_of(answer, "certificates", selectable))}
         profile = self._profile(run, options)
-        enrolment = self._enrolment(run, profile)
-        is_new = run.instance.mobile_id is None
+        earlier = run.unit.enrolments.of_instance(run.instance.id)
+        enrolment = new_code(run, earlier or self._blank(run, profile), self.parts)
+        made: tuple[Entity, ...] = () if run.instance.mobile_id else (profile,)
+        kept: tuple[Entity, ...] = (profile,) if run.instance.mobile_id else ()
         instance = replace(
             run.instance,
             mobile_id=profile.id,
@@ -86,8 +97,8 @@ class Confirm:
         )
         return Changes(
             instance=to_code(instance, enrolment, self.parts.times, at=run.now),
-            new=(profile, enrolment) if is_new else (),
-            changed=() if is_new else (profile, enrolment),
+            new=made if earlier else (*made, enrolment),
+            changed=(*kept, enrolment) if earlier else kept,
             audit=(audited("get.code", instance, number=enrolment.code_number),),
         )
 
@@ -129,10 +140,9 @@ class Confirm:
             changed_at=run.now,
         )
 
-    def _enrolment(self, run: Run, profile: MobileID) -> Enrolment:
-        if run.instance.mobile_id is not None:
-            return new_code(run, run.enrolment, self.parts)
-        blank = Enrolment(
+    @staticmethod
+    def _blank(run: Run, profile: MobileID) -> Enrolment:
+        return Enrolment(
             id=str(uuid.uuid4()),
             instance_id=run.instance.id,
             user_id=run.user.id,
@@ -142,4 +152,3 @@ class Confirm:
             typed_code_hash=b"",
             code_expires_at=run.now,
         )
-        return new_code(run, blank, self.parts)

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
 def cancel(run: Run, answer: Answer) -> Changes | Stay:  # noqa: ARG001  # takes no input
     """End the run at the user's wish; a Lock that was made on the way stands."""
-    by = run.instance.actor
-    return Changes(instance=cancel_get(run.unit, run.instance, by=by))
+    return Changes(instance=cancel_get(run.unit, run.instance, by=run.actor))
 
 
 def confirm_again(run: Run, times: Times) -> Instance:
