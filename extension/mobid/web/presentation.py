@@ -49,7 +49,7 @@ WORDS: Final[Mapping[str, Message]] = {
 _TRACKS: Final[Mapping[Process, tuple[tuple[Message, frozenset[StepName]], ...]]] = {
     Process.GET: (
         (Message("Start"), frozenset({StepName.HAS_ACTIVE, StepName.CONFIRM})),
-        (Message("Scan"), frozenset({StepName.QR})),
+        (Message("Scan"), frozenset({StepName.QR, StepName.MAIL})),
         (Message("Approve"), frozenset({StepName.APPROVE})),
         (Message("Create"), frozenset({StepName.CREATING})),
         (Message("Done"), frozenset({StepName.DONE})),
@@ -114,6 +114,16 @@ def moves_by_itself(view: InstanceView) -> bool:
     return view.state in {InstanceState.WAITING_DEVICE, InstanceState.WAITING_CA}
 
 
+_MARKED: Final = (
+    "device",
+    "code_expires_at",
+    "mail_state",
+    "mail_code_expires_at",
+    "tries_left",
+    "ready",
+)
+
+
 def mark(view: InstanceView) -> str:
     """Return what stands for all that a page of a waiting run shows; another page, another mark.
 
@@ -121,7 +131,7 @@ def mark(view: InstanceView) -> str:
     """
     data = view.step.data
     shown = [view.step_seq, view.state, str(view.step.text)]
-    shown += [data.get(name) for name in ("device", "mail_state", "tries_left", "code_expires_at")]
+    shown += [data.get(name) for name in _MARKED]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 

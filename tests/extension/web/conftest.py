@@ -20,7 +20,7 @@ from mobid.app.errors import meaning_of
 from mobid.app.product import Product
 from mobid.auth.sessions import cookie_settings
 from mobid.ca.builtin import initialise
-from mobid.config import Secret, Settings, create_home
+from mobid.config import MailSecurity, MailSettings, Secret, Settings, create_home
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.mobile_ids import Device
 from mobid.domain.users import UserState
@@ -184,7 +184,13 @@ def product(database: Database, clock: StandingClock, tmp_path: Path) -> Iterato
     folder = create_home(home)
     initialise(folder.path, name="Example Mobile ID CA", now=clock())
     settings = Settings(
-        home=home, database_url=Secret(database.url), public_url="https://mobid.example.org"
+        home=home,
+        database_url=Secret(database.url),
+        public_url="https://mobid.example.org",
+        # Nobody listens there: what becomes of mails is not for pages to decide.
+        mail=MailSettings(
+            host="127.0.0.1", port=9, security=MailSecurity.NONE, sender="mobid@example.org"
+        ),
     )
     with Product(settings, clock=clock) as product:
         product.effects.prepare()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,20 @@ class TestGet:
         news = alva.open(str(asks))
         assert news.title == "Is this your phone?"
         assert not [given for tag, given in news.tags if "hx-get" in given]
+
+    def test_a_code_by_mail(self, site: Site, alva: Person) -> None:
+        """The page has the second secret and nothing of the mail; each can be made anew by itself."""
+        site.use_script('options.qr_location = "email"')
+        page = alva.click(alva.click(alva.open("/"), "Get Mobile ID"), "Next")
+        assert page.title == "Activate your mobile ID from the mail"
+        assert "a•••@example.org" in page.text
+        assert "<svg" not in page.source
+        (code,) = re.findall(r">([0-9A-Z]{4}-[0-9A-Z]{4})<", page.source)
+        assert page.buttons == ["Next", "A new code for the app", "A new mail", "Cancel"]
+        renewed = alva.click(page, "A new code for the app")
+        (other,) = re.findall(r">([0-9A-Z]{4}-[0-9A-Z]{4})<", renewed.source)
+        assert other != code
+        assert alva.click(renewed, "A new mail").title == page.title
 
     def test_next_before_the_phone_has_come(self, alva: Person) -> None:
         """The step stays, and says what it waits for, once."""
