@@ -65,6 +65,8 @@ class Attribute:
     """Whether texts may hold tabs and line breaks. No part of the RFC's, and not told to clients."""
     max_values: int = 50
     """The most values of a multi-valued one. No part of the RFC's, and not told to clients."""
+    instead: str = ""
+    """What may be sent beside a required sub-attribute in its place. Not told to clients, either."""
     _by_name: Mapping[str, "Attribute"] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

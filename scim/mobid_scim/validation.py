@@ -102,7 +102,9 @@ def missing_required(resource: Resource) -> str | None:
 
 
 def _lacks(values: Mapping[str, object], attribute: Attribute) -> bool:
-    return attribute.required and not attribute.read_only and attribute.name not in values
+    if not attribute.required or attribute.read_only:
+        return False
+    return attribute.name not in values and attribute.instead not in values
 
 
 def _named(body: object, scope: ResourceType) -> Values:

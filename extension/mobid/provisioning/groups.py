@@ -60,7 +60,8 @@ class Groups(Repository):
     ) -> list[StoredResource]:
         members: dict[str, list[object]] = {}
         if projection.wants(_MEMBERS):
-            members = self._members(connection, [row.id for row in rows])
+            names = projection.wants(f"{_MEMBERS}.display")
+            members = self._members(connection, [row.id for row in rows], names=names)
         return [
             StoredResource(
                 id=row.id,
@@ -131,17 +132,20 @@ class Groups(Repository):
         unit.commit()
         return made
 
-    def _members(self, connection: Connection, ids: Sequence[str]) -> dict[str, list[object]]:
+    def _members(
+        self, connection: Connection, ids: Sequence[str], *, names: bool
+    ) -> dict[str, list[object]]:
         """Return the members of groups that have some."""
         found: dict[str, list[object]] = {}
-        for one in members_of(connection, ids):
+        for one in members_of(connection, ids, names=names):
             kind = "User" if one.is_user else "Group"
             shown = {
                 KEY: one.member_id,
                 "$ref": f"{self.parts.base_url}/{kind}s/{one.member_id}",
                 "type": kind,
-                "display": one.display,
             }
+            if names:
+                shown["display"] = one.display
             found.setdefault(one.group_id, []).append(shown)
         return found
 

@@ -69,17 +69,16 @@ def groups_of_users(endpoint: str) -> Elements:
     return Either((_direct(endpoint), _indirect(endpoint)))
 
 
-def members_of(connection: Connection, group_ids: Sequence[str]) -> Sequence[Row[Any]]:
-    """Return the members of some groups: group, id, whether it is a user, and its name."""
+def members_of(
+    connection: Connection, group_ids: Sequence[str], *, names: bool
+) -> Sequence[Row[Any]]:
+    """Return the members of some groups: group, id, whether it is a user, and its name if asked for."""
     table = group_members.c
-    name = func.coalesce(users.c.display_name, _SUBGROUP.c.display_name)
-    shown = [
-        table.group_id,
-        table.member_id,
-        table.user_id.is_not(None).label("is_user"),
-        name.label("display"),
-    ]
-    query = select(*shown).select_from(_MEMBERS).where(table.group_id.in_(group_ids))
+    shown = select(table.group_id, table.member_id, table.user_id.is_not(None).label("is_user"))
+    if names:
+        name = func.coalesce(users.c.display_name, _SUBGROUP.c.display_name)
+        shown = shown.add_columns(name.label("display")).select_from(_MEMBERS)
+    query = shown.where(table.group_id.in_(group_ids))
     return connection.execute(query.order_by(table.group_id, table.member_id)).all()
 
 

@@ -3,7 +3,15 @@
 from dataclasses import replace
 from typing import Final
 
-from mobid_scim.attributes import Attribute, Mutability, Schema, Type, read_only, reference
+from mobid_scim.attributes import (
+    Attribute,
+    Mutability,
+    Returned,
+    Schema,
+    Type,
+    read_only,
+    reference,
+)
 
 
 def _immutable(attribute: Attribute) -> Attribute:
@@ -30,7 +38,8 @@ GROUP: Final = Schema(
                 _immutable(
                     Attribute("type", "What the member is.", canonical_values=("User", "Group"))
                 ),
-                read_only(Attribute("display", "The member's name.")),
+                # A client that compares what it wrote with the answer has sent no name.
+                read_only(Attribute("display", "The member's name.", returned=Returned.REQUEST)),
             ),
         ),
     ),

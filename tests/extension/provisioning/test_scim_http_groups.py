@@ -77,7 +77,7 @@ class TestAGroup:
     """Create, read, change, delete."""
 
     def test_is_read_as_it_was_written(self, hr: SCIM) -> None:
-        """Members have a URL, a type and a name, which the client need not send."""
+        """Members have a URL and a type, which the client need not send, and a name for who asks."""
         anne = hr.create("anne", displayName="Änne")
         inner = create(hr, "Inner")
         made = create(hr, "Staff", anne["id"], inner["id"], externalId="g-1")
@@ -85,14 +85,14 @@ class TestAGroup:
             anne["id"]: {
                 "$ref": f"{BASE}/Users/{anne['id']}",
                 "type": "User",
-                "display": "Änne",
             },
             inner["id"]: {
                 "$ref": f"{BASE}/Groups/{inner['id']}",
                 "type": "Group",
-                "display": "Inner",
             },
         }
+        named = read(hr, f"/Groups/{made['id']}?attributes=members.display")
+        assert sorted(one["display"] for one in named["members"]) == ["Inner", "Änne"]
         found = read(hr, f"/Groups/{made['id']}")
         assert (found["displayName"], found["externalId"]) == ("Staff", "g-1")
         assert found["meta"] == made["meta"]
