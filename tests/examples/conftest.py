@@ -27,7 +27,7 @@ from mobid.domain.instances import StepName
 from mobid.domain.mobile_ids import Device, ProfileState
 from mobid.domain.options import Kind
 from mobid.processes.enrolment import Caller, Claimed, IssuedCertificate, Result, ResultPending
-from mobid.processes.errors import CodeNotUsable, WrongConfirmation
+from mobid.processes.errors import BadMailCode, CodeNotUsable, MailCodeRequired, WrongConfirmation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,6 +87,9 @@ class OneGet:
     for_other_keys: bool = False
     lost: int = 0
     """How many answers to confirm do not reach the phone."""
+    mail_code: str | None = None
+    """What the page shows, if the code came by mail."""
+    tries_left: int = 5
     jwk: Mapping[str, str] | None = None
     device: Device | None = None
     sent: list[Mapping[Kind, bytes]] = field(default_factory=list)
@@ -94,9 +97,20 @@ class OneGet:
     state: ProfileState = ProfileState.PENDING
 
     def claim(
-        self, code: str, *, thumbprint: str, jwk: Mapping[str, str], device: Device
+        self,
+        code: str,
+        *,
+        thumbprint: str,
+        jwk: Mapping[str, str],
+        device: Device,
+        mail_code: str | None = None,
     ) -> Claimed:
         """Bind the code to the first phone."""
+        if self.mail_code is not None and mail_code is None:
+            raise MailCodeRequired
+        if self.mail_code != mail_code:
+            self.tries_left -= 1
+            raise BadMailCode(self.tries_left)
         if code not in ACCEPTED or self.jwk not in (None, jwk) or not thumbprint:
             raise CodeNotUsable
         self.jwk, self.device = jwk, device

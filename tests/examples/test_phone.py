@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import dataclass
+from email.message import EmailMessage
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,14 +55,21 @@ class Phone:
         self, command: str, *options: str | Path, typed: str = "", password: str | None = PASSWORD
     ) -> Run:
         """Run one command."""
-        self._environment.setattr("sys.stdin", io.StringIO(typed))
         self._environment.delenv("PHONE_PASSWORD", raising=False)
         if password is not None:
             self._environment.setenv("PHONE_PASSWORD", password)
+        return self._run(io.StringIO(typed), command, *options)
+
+    def _run(self, stdin: io.StringIO, command: str, *options: str | Path) -> Run:
+        self._environment.setattr("sys.stdin", stdin)
         self._streams.readouterr()
         status = self._main([command, "--state", str(self.folder), *map(str, options)])
         said = self._streams.readouterr()
         return Run(status, said.out, said.err)
+
+    def at_a_terminal(self, command: str, *options: str | Path) -> Run:
+        """Run one command where somebody can be asked."""
+        return self._run(Terminal(), command, *options)
 
     def another(self, folder: Path) -> Phone:
         """Return a second phone."""
@@ -373,6 +381,98 @@ class TestGet:
         assert run.events == [{"event": "removed", "state": "locking"}]
         assert {file.name for file in phone.folder.iterdir()} == {"device.key", "state.json"}
         assert phone("status", *trust, "--json").events[-1]["state"] == "locking"
+
+
+def mail_with(tmp_path: Path, *pictures: Path) -> Path:
+    """Write a mail with pictures, as mail programs save one."""
+    mail = EmailMessage()
+    mail["Subject"] = "Activate your mobile ID"
+    mail.set_content("Scan the code.")
+    mail.add_alternative("<img src=cid:qr>", subtype="html")
+    for picture in pictures:
+        mail.add_attachment(picture.read_bytes(), "image", "png", filename=picture.name)
+    file = tmp_path / "letter.eml"
+    file.write_bytes(mail.as_bytes())
+    return file
+
+
+class Terminal(io.StringIO):
+    """A terminal at which somebody types."""
+
+    def isatty(self) -> bool:
+        """Tell that it is one."""
+        return True
+
+
+class TestMail:
+    """A code that came by mail, and the one that only the page shows."""
+
+    CODE = "ABCD-EFGH"
+
+    def test_both_are_as_good_as_a_picture(
+        self, phone: Phone, server: Place, tmp_path: Path
+    ) -> None:
+        """The mail is read as it was saved, and the phone goes all the way."""
+        server.get.mail_code = self.CODE
+        mail = mail_with(tmp_path, server.picture(tmp_path / "qr.png"))
+        given = ("--ca-file", server.ca_file, "--mail-code", self.CODE, "--json")
+        run = phone("enrol", "--mail", mail, *given)
+        assert (run.status, run.events[-1]) == (0, {"event": "active"})
+        assert server.get.state is ProfileState.ACTIVE
+
+    def test_a_program_is_told_that_it_is_needed(
+        self, phone: Phone, server: Place, tmp_path: Path
+    ) -> None:
+        """And may run the same command again with it: nothing was claimed."""
+        server.get.mail_code = self.CODE
+        claim = ("--mail", mail_with(tmp_path, server.picture(tmp_path / "qr.png")))
+        trust = ("--ca-file", server.ca_file, "--json")
+        run = phone("claim", *claim, *trust)
+        assert run.status == 1
+        assert run.events[0] == {"event": "mail_code_needed", "tries_left": None}
+        assert run.events[1]["code"] == "BAD_CODE"
+        wrong = phone("claim", *claim, *trust, "--mail-code", "ABCD-EFGJ")
+        assert wrong.events[0] == {"event": "mail_code_needed", "tries_left": 4}
+        assert phone("claim", *claim, *trust, "--mail-code", self.CODE).status == 0
+
+    def test_a_person_is_asked_on_the_terminal(
+        self, phone: Phone, server: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Until it is right, or dead."""
+        server.get.mail_code, typed = self.CODE, ["ABCD-EFGJ", self.CODE]
+        monkeypatch.setattr("getpass.getpass", lambda _prompt: typed.pop(0))
+        mail = mail_with(tmp_path, server.picture(tmp_path / "qr.png"))
+        run = phone.at_a_terminal("claim", "--mail", mail, "--ca-file", server.ca_file)
+        assert (run.status, typed) == (0, [])
+        assert "This code came by mail." in run.out
+        assert "That is not the code of the page. Tries left: 4." in run.out
+
+    def test_nobody_is_asked_for_a_dead_one(
+        self, phone: Phone, server: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The page has to make another."""
+        server.get.mail_code, typed = self.CODE, ["ABCD-EFGJ"] * 6
+        monkeypatch.setattr("getpass.getpass", lambda _prompt: typed.pop())
+        mail = mail_with(tmp_path, server.picture(tmp_path / "qr.png"))
+        run = phone.at_a_terminal("claim", "--mail", mail, "--ca-file", server.ca_file)
+        assert (run.status, len(typed)) == (1, 1)
+        assert "BAD_CODE: The code of the page is dead. Get a new code there" in run.err
+
+    @pytest.mark.parametrize("count", [0, 2])
+    def test_a_mail_has_one_code(self, phone: Phone, tmp_path: Path, count: int) -> None:
+        """The phone does not choose."""
+        codes = [
+            picture_of(f"https://host{at}.example/e#1.{TOKEN}", tmp_path / f"{at}.png")
+            for at in range(count)
+        ]
+        run = phone("claim", "--mail", mail_with(tmp_path, *codes))
+        assert (run.status, f"has {count} readable QR codes" in run.err) == (2, True)
+
+    def test_a_file_that_is_no_mail(self, phone: Phone, tmp_path: Path) -> None:
+        """Nor a picture in it, nor there at all."""
+        (tmp_path / "letter.eml").write_bytes(b"\x00\xff")
+        assert "has 0 readable" in phone("claim", "--mail", tmp_path / "letter.eml").err
+        assert "cannot be read" in phone("claim", "--mail", tmp_path / "none.eml").err
 
 
 class TestUsage:

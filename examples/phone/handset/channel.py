@@ -118,6 +118,8 @@ def _refusal(
     status: int, said: dict[str, Any] | None, retry_after: int | None
 ) -> Refused | StrangeAnswer:
     match said:
+        case {"code": str(code), "detail": str(detail), "tries_left": int(left)}:
+            return Refused(status, code, detail, retry_after, tries_left=left)
         case {"code": str(code), "detail": str(detail)}:
             return Refused(status, code, detail, retry_after)
         case _:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from . import link
 from .channel import Channel
-from .enrolment import DEVICE_KEY, Enrolment
+from .enrolment import DEVICE_KEY, Enrolment, MailCode
 from .errors import PhoneError, Refused, Usage
 from .pocket import Pocket
 from .telling import complain, tell_person, tell_program
@@ -58,7 +58,9 @@ def claim(options: argparse.Namespace, tell: Callable[..., None]) -> None:
         raise Usage(f"The phone in {options.state} has claimed a code before; take a new folder.")
     channel = Channel(found.server, pocket.key(DEVICE_KEY), options.ca_file)
     device = {"name": options.name, "platform": "simulator", "model": "command line"}
-    Enrolment(channel, pocket, tell).claim(found.code, device)
+    asked = partial(_secret, "Code from the page: ") if sys.stdin.isatty() else None
+    mail_code = MailCode(options.mail_code, asked)
+    Enrolment(channel, pocket, tell).claim(found.code, device, mail_code)
 
 
 def keys(options: argparse.Namespace, tell: Callable[..., None]) -> None:
@@ -92,11 +94,13 @@ def _enrolment(options: argparse.Namespace, tell: Callable[..., None]) -> Enrolm
 
 
 def _link(options: argparse.Namespace) -> link.Link:
-    given = [options.picture is not None, options.url, options.code]
+    given = [options.picture is not None, options.mail is not None, options.url, options.code]
     if sum(given) != 1 or (options.server is not None) != options.code:
-        raise Usage("Give a PICTURE, or --url, or --code with --server.")
+        raise Usage("Give a PICTURE, or --mail, or --url, or --code with --server.")
     if options.picture is not None:
         return link.from_picture(options.picture)
+    if options.mail is not None:
+        return link.from_mail(options.mail)
     if options.url:
         return link.from_text(_secret("Link: "))
     return link.from_typed(options.server, _secret("Code: "))
@@ -179,6 +183,14 @@ def _add_code_options(command: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="PICTURE",
         help="a picture or screenshot of the QR code",
+    )
+    command.add_argument(
+        "--mail", type=Path, metavar="FILE.eml", help="the mail with the QR code, as it was saved"
+    )
+    command.add_argument(
+        "--mail-code",
+        metavar="CODE",
+        help="what the page shows beside a code that came by mail (else a prompt)",
     )
     command.add_argument("--url", action="store_true", help="read the link from standard input")
     command.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .certificates import delivered, pkcs12_of, request_for
@@ -25,6 +26,15 @@ PROOF_TYPE: Final = "mobid-confirm"
 _PAUSE: Final = 2  # seconds between two questions, where the server does not say
 _LONGEST_PAUSE: Final = 30
 _TOO_MANY: Final = 429
+_BAD_CODE: Final = "BAD_CODE"
+
+
+@dataclass(frozen=True, slots=True)
+class MailCode:
+    """The code that the page shows beside one that came by mail: given, or to be asked for."""
+
+    given: str | None = None
+    ask: Callable[[], str] | None = None
 
 
 class Enrolment:
@@ -33,9 +43,9 @@ class Enrolment:
     def __init__(self, channel: Channel, pocket: Pocket, tell: Callable[..., None]) -> None:
         self._channel, self._pocket, self._tell = channel, pocket, tell
 
-    def claim(self, code: str, device: dict[str, str]) -> None:
+    def claim(self, code: str, device: dict[str, str], mail_code: MailCode) -> None:
         """Bind the code to this phone. The device key was made before, so a lost answer is no harm."""
-        said = self._channel.claim({"code": code, "device": device}).said
+        said = self._said_to_claim({"code": code, "device": device}, mail_code)
         match said:
             case {
                 "kid": str(kid),
@@ -63,6 +73,21 @@ class Enrolment:
             profile=profile | {"properties": properties},
         )
         self._tell("claimed", number=number, expires_at=said.get("expires_at"), **profile)
+
+    def _said_to_claim(self, payload: dict[str, object], mail_code: MailCode) -> dict[str, Any]:
+        """Claim, and again with the code of the page as long as the server asks and somebody knows it."""
+        typed = mail_code.given
+        while True:
+            beside = {} if typed is None else {"mail_code": typed}
+            try:
+                return self._channel.claim(payload | beside).said
+            except Refused as refusal:
+                if refusal.server_code != _BAD_CODE:
+                    raise
+                self._tell("mail_code_needed", tries_left=refusal.tries_left)
+                if mail_code.ask is None or refusal.tries_left == 0:
+                    raise
+                typed = mail_code.ask()
 
     def send_keys(self) -> None:
         """Make a key for every certificate, and send the requests: the same ones when repeated."""

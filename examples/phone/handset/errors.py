@@ -31,8 +31,18 @@ class Usage(PhoneError):
 class Refused(PhoneError):
     """The server refused, with its own code and words (RFC 9457)."""
 
-    def __init__(self, status: int, server_code: str, detail: str, retry_after: int | None) -> None:
+    def __init__(
+        self,
+        status: int,
+        server_code: str,
+        detail: str,
+        retry_after: int | None,
+        *,
+        tries_left: int | None = None,
+    ) -> None:
         self.status, self.server_code, self.retry_after = status, server_code, retry_after
+        self.tries_left = tries_left
+        """With BAD_CODE: how often the code of the page may still be tried, if one was tried."""
         super().__init__(detail)
 
 

@@ -1,10 +1,12 @@
-"""From a picture, a link or a typed code to a server and a code. No secret comes from argv."""
+"""From a picture, a mail, a link or a typed code to a server and a code. None comes from argv."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from io import BytesIO
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -32,14 +34,33 @@ class Link:
 
 def from_picture(path: Path) -> Link:
     """Read the only link to a mobile ID in a picture or screenshot."""
+    return _only_link(_texts(path, path), f"The picture {path}")
+
+
+def from_mail(path: Path) -> Link:
+    """Read the only link to a mobile ID in the pictures of a mail that was saved (RFC 5322)."""
     try:
-        with Image.open(path) as picture:
-            found = zxingcpp.read_barcodes(picture.convert("RGB"), formats=_QR_CODES)
+        mail = message_from_bytes(path.read_bytes(), policy=policy.default)
+    except OSError as error:
+        raise Usage(f"The mail {path} cannot be read: {error.strerror}.") from None
+    parts = [part for part in mail.walk() if part.get_content_maintype() == "image"]
+    pictures = [part.get_payload(decode=True) for part in parts]
+    found = (_texts(BytesIO(one), path) for one in pictures if isinstance(one, bytes))
+    return _only_link(set().union(*found), f"The mail {path}")
+
+
+def _texts(picture: Path | BytesIO, name: Path) -> set[str]:
+    try:
+        with Image.open(picture) as opened:
+            found = zxingcpp.read_barcodes(opened.convert("RGB"), formats=_QR_CODES)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise Usage(f"The picture {path} cannot be read: {type(error).__name__}.") from None
-    texts = {code.text for code in found}
+        raise Usage(f"The picture {name} cannot be read: {type(error).__name__}.") from None
+    return {code.text for code in found}
+
+
+def _only_link(texts: set[str], where: str) -> Link:
     if len(texts) != 1:
-        raise Usage(f"The picture {path} has {len(texts)} readable QR codes; it must have one.")
+        raise Usage(f"{where} has {len(texts)} readable QR codes; it must have one.")
     return from_text(texts.pop())
 
 
