@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
     from mobid.crashpoints import CrashPoint
+    from mobid.processes.mailing import Letter
 
 DATABASES: Final = ("sqlite", "postgresql")
 CONNECTOR: Final = Path(__file__).with_name("connector")
@@ -67,7 +68,13 @@ USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SHOWN: Final = "user,state,active,certificates"
 PATIENCE: Final = 20.0
-_ONE_DAY: Final = "options.validity = days(1)\n"
+BY_MAIL: Final = "by mail"
+"""The `userType` of those whose codes are mailed."""
+_SCRIPT: Final = f"""\
+options.validity = days(1)
+if user.userType == "{BY_MAIL}":
+    options.qr_location = "email"
+"""
 _PORTS: Final = range(20_000, 32_000)
 """Below those that the system gives to clients, so that a server that died finds its port free."""
 
@@ -207,6 +214,7 @@ class Person:
 
     world: World
     user_id: str
+    email: str
     instance: dict[str, Any] = field(default_factory=dict)
     phone: Handset | None = None
     delivered: list[dict[str, str]] = field(default_factory=list)
@@ -251,17 +259,24 @@ class Person:
         return self.instance
 
     def take_phone(self) -> None:
-        """Scan the code that is shown, and let the phone send its keys."""
+        """Enter the code that is shown, or that of the mail, and let the phone send its keys."""
         self.phone = self.world.handset("Anna's phone")
-        claimed = self.phone.claim(self.instance["step"]["data"]["typed_code"])
+        shown = self.instance["step"]["data"]
+        if self.step == "mail":
+            mailed = self.world.mailbox.last_to(self.email).enclosed
+            assert mailed is not None
+            claimed = self.phone.claim(mailed.typed_code, mail_code=shown["mail_code"])
+        else:
+            claimed = self.phone.claim(shown["typed_code"])
         assert claimed.status == 200, claimed
         self.number = str(claimed.said["number"])
         assert self.phone.keys().status == 200
         self.look()
 
     def approve(self) -> TestResponse:
-        """Pick the number that the phone shows."""
-        return self.act("next", number=self.number)
+        """Pick the number that the phone shows, where the page asks for it."""
+        asked = [field["name"] for field in self.instance["step"]["form"]]
+        return self.act("next", number=self.number) if asked == ["number"] else self.act("next")
 
     def fetch(self) -> None:
         """Let the phone fetch its certificates."""
@@ -276,6 +291,21 @@ class Person:
 
 
 # --- the product in this process ---------------------------------------------------------------------
+
+
+class Mailbox:
+    """Takes every letter."""
+
+    def __init__(self) -> None:
+        self._letters: Final[list[Letter]] = []
+
+    def send(self, letter: Letter) -> None:
+        """Keep it."""
+        self._letters.append(letter)
+
+    def last_to(self, address: str) -> Letter:
+        """Return the newest letter to somebody."""
+        return next(one for one in reversed(self._letters) if one.to == address)
 
 
 class Clock:
@@ -312,7 +342,8 @@ class World:
             more='demo = true\nauthority = "line"\n'
             f'authority_settings = {{ switches = "{self.switches}" }}\n',
         )
-        self.product: Final = Product(load(home, {}), clock=self.clock)
+        self.mailbox: Final = Mailbox()
+        self.product: Final = Product(load(home, {}), clock=self.clock, mailer=self.mailbox)
         self.app: Final = create_app(self.product)
         self.http: Final[FlaskClient] = self.app.test_client()
         self._key: Final = ECKey.import_key(register_front_end(self.product, "intranet"))
@@ -322,7 +353,7 @@ class World:
             ).bearer.reveal()
             for audience in Audience
         }
-        self._admin("versions", source=_ONE_DAY, comment="For the tests")
+        self._admin("versions", source=_SCRIPT, comment="For the tests")
         self._admin("activate", version=1, expected_active=0)
 
     @property
@@ -335,8 +366,8 @@ class World:
         """The CA itself, at its end of the line."""
         return cast("CAOnALine", self.product.authorities["line"])
 
-    def person(self) -> Person:
-        """Return a new active user, who arrived over SCIM."""
+    def person(self, kind: str = "") -> Person:
+        """Return a new active user, who arrived over SCIM; `BY_MAIL` is one whose codes are mailed."""
         name = f"anna-{uuid.uuid4().hex[:12]}"
         answer = self.scim(
             "POST",
@@ -345,11 +376,12 @@ class World:
                 "schemas": [USER],
                 "userName": name,
                 "displayName": "Anna Example",
+                "userType": kind or "staff",
                 "emails": [{"value": f"{name}@example.org", "primary": True}],
             },
         )
         assert answer.status_code == 201, answer.text
-        return Person(self, str(cast("dict[str, Any]", answer.json)["id"]))
+        return Person(self, str(cast("dict[str, Any]", answer.json)["id"]), f"{name}@example.org")
 
     def scim(self, method: str, path: str, body: object = None) -> TestResponse:
         """Send a SCIM request."""
