@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 
-from mobid.audit import Verdict
+from mobid.audit import GENESIS, Head, Verdict, seal
 from mobid.domain.actors import SYSTEM
 from mobid.storage import SQLUnits, Transactions
 from mobid.storage.audit_log import AuditLog, Sealing
 from mobid.storage.tables import audit_checkpoints, audit_events
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
     from tests.conftest import Database, StandingClock
 
 WRITERS = 8
 EVENTS = 12
+TAMPERED = 200
+ANOTHER_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -124,6 +128,128 @@ class TestSealing:
         with transactions.writing() as connection:
             connection.execute(changes[what])
         assert log.verify(key.public_key()).verdict is Verdict.TAMPERED
+
+
+class Tamperer:
+    """Somebody with all rights in the database, and without the signing key."""
+
+    def __init__(self, log: AuditLog, connection: Connection, dice: random.Random) -> None:
+        self.connection = connection
+        self.dice = dice
+        self.events = connection.execute(select(audit_events).order_by(audit_events.c.seq)).all()
+        self.signed = max(mark.head.seq for mark in log.checkpoints())
+        self.seq = dice.randrange(1, self.signed + 1)
+        self.event = self.events[self.seq - 1]
+
+    def change(self, **values: object) -> None:
+        """Change the row that was chosen."""
+        this = audit_events.c.seq == self.seq
+        self.connection.execute(update(audit_events).where(this).values(**values))
+
+    def record(self) -> None:
+        """Change one byte of a record."""
+        place = self.dice.randrange(len(self.event.record))
+        record = bytearray(self.event.record)
+        record[place] ^= 1 << self.dice.randrange(8)
+        self.change(record=bytes(record))
+
+    def hash(self) -> None:
+        """Change a hash."""
+        self.change(hash=self.dice.randbytes(32))
+
+    def column(self) -> None:
+        """Change what is searched for, and leave the record."""
+        column = self.dice.choice(["actor", "action", "object_type", "object_id", "at"])
+        old = getattr(self.event, column)
+        new = old + timedelta(microseconds=1) if column == "at" else f"{old}x"
+        self.change(**{column: new})
+
+    def delete(self) -> None:
+        """Take a row away."""
+        self.connection.execute(audit_events.delete().where(audit_events.c.seq == self.seq))
+
+    def cut_off(self) -> None:
+        """Take the end away, as far as a checkpoint covers it."""
+        self.connection.execute(audit_events.delete().where(audit_events.c.seq >= self.seq))
+
+    def unseal(self) -> None:
+        """Make a row look as if it were new."""
+        self.change(seq=None, hash=None)
+
+    def renumber(self) -> None:
+        """Give a row another number."""
+        self.change(seq=self.dice.choice([0, -1, 1000]))
+
+    def swap(self) -> None:
+        """Let two records change places, with the columns beside them."""
+        other = self.events[self.seq % self.signed]
+        if other.seq == self.seq:
+            return self.delete()
+        parts = ("at", "actor", "action", "object_type", "object_id", "record")
+        for row, by in ((self.event, other), (other, self.event)):
+            values = {part: getattr(by, part) for part in parts}
+            this = audit_events.c.id == row.id
+            self.connection.execute(update(audit_events).where(this).values(**values))
+        return None
+
+    def rewrite(self) -> None:
+        """Replace a record, and compute all hashes after it anew."""
+        record = self.event.record.replace(b"test.done", b"test.none")
+        head = Head(self.seq - 1, self.events[self.seq - 2].hash) if self.seq > 1 else GENESIS
+        rest = [record, *(event.record for event in self.events[self.seq :])]
+        for link in seal(rest, head):
+            this = audit_events.c.seq == link.seq
+            values = {"record": link.record, "hash": link.hash}
+            self.connection.execute(update(audit_events).where(this).values(**values))
+        self.change(action="test.none")
+
+    def checkpoint(self) -> None:
+        """Change a checkpoint."""
+        column = self.dice.choice(["hash", "previous", "signature", "at"])
+        value = ANOTHER_YEAR if column == "at" else self.dice.randbytes(32)
+        first = select(func.min(audit_checkpoints.c.seq)).scalar_subquery()
+        this = audit_checkpoints.c.seq == first
+        self.connection.execute(update(audit_checkpoints).where(this).values(**{column: value}))
+
+
+TAMPERINGS = (
+    Tamperer.record, Tamperer.hash, Tamperer.column, Tamperer.delete, Tamperer.cut_off,
+    Tamperer.unseal, Tamperer.renumber, Tamperer.swap, Tamperer.rewrite, Tamperer.checkpoint,
+)  # fmt: skip
+
+
+class TestTampering:
+    """Whatever somebody does to the tables is found out."""
+
+    def test_is_found_whatever_it_was(
+        self,
+        units: SQLUnits,
+        transactions: Transactions,
+        log: AuditLog,
+        key: Ed25519PrivateKey,
+        clock: StandingClock,
+    ) -> None:
+        """Two hundred times by chance; and the log that is put back is in order again."""
+        for minute in range(4):
+            write(units, f"a{minute}", f"b{minute}", f"c{minute}")
+            log.seal(key)
+            clock.pass_by(timedelta(minutes=1))
+        with transactions.reading() as connection:
+            events = [*map(dict, connection.execute(select(audit_events)).mappings())]
+            marks = [*map(dict, connection.execute(select(audit_checkpoints)).mappings())]
+        dice = random.Random(20261122)  # noqa: S311 - repeatable dice, no secret
+        for number in range(TAMPERED):
+            tamper = TAMPERINGS[number % len(TAMPERINGS)]
+            with transactions.writing() as connection:
+                tamper(Tamperer(log, connection, dice))
+            report = log.verify(key.public_key())
+            assert report.verdict is Verdict.TAMPERED, (tamper.__name__, number, report)
+            with transactions.writing() as connection:
+                connection.execute(audit_events.delete())
+                connection.execute(audit_checkpoints.delete())
+                connection.execute(audit_events.insert(), events)
+                connection.execute(audit_checkpoints.insert(), marks)
+        assert log.verify(key.public_key()).verdict is Verdict.OK
 
 
 class TestConcurrency:

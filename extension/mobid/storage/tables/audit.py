@@ -24,7 +24,7 @@ audit_events: Final = Table(
     Column(
         "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     ),
-    # What can be searched for; what counts is the record, which the chain covers.
+    # What can be searched for; what counts is the record, which the chain covers, and verify compares.
     Column("at", Instant, nullable=False),
     Column("actor", Key, nullable=False),
     Column("action", Key, nullable=False),
