@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from collections import Counter
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from cryptography import x509
@@ -15,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from typing_extensions import override
 
 from mobid.ca import Reason
+from mobid.ca.builtin import request_of_get
 from mobid.domain.options import Kind
 
 if TYPE_CHECKING:
@@ -83,6 +86,10 @@ class OpenSSL:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
+
+    def read(self, name: str) -> bytes:
+        """Return a file that a run has made."""
+        return (self._folder / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file where the next run finds it."""
@@ -168,3 +175,62 @@ class TestOpenSSL:
         assert "Response verify OK" in revoked
         assert "user.crt: revoked" in revoked
         assert "Reason: keyCompromise" in revoked
+
+    def test_sees_a_hold_come_and_go(
+        self,
+        builtin_ca: BuiltinCA,
+        order_of: Orders,
+        openssl: OpenSSL,
+        responder_url: str,
+        clock: StandingClock,
+    ) -> None:
+        """By OCSP and by the list alike: on hold it is refused, released it is good again."""
+        certificate = builtin_ca.issue(order_of()).certificate
+        openssl.write("ca.crt", pem(builtin_ca.chain()[0]))
+        openssl.write("user.crt", pem(certificate))
+        ask = ["ocsp", "-url", responder_url, "-issuer", "ca.crt", "-CAfile", "ca.crt"]
+        builtin_ca.hold(certificate, clock())
+        held = openssl(*ask, "-cert", "user.crt")
+        assert "Response verify OK" in held
+        assert "user.crt: revoked" in held
+        assert "Reason: certificateHold" in held
+        with pytest.raises(AssertionError, match="certificate revoked"):
+            self.checked_by_list(builtin_ca, openssl)
+        builtin_ca.release(certificate, clock())
+        assert "user.crt: good" in openssl(*ask, "-cert", "user.crt")
+        assert "user.crt: OK" in self.checked_by_list(builtin_ca, openssl)
+
+    @staticmethod
+    def checked_by_list(ca: BuiltinCA, openssl: OpenSSL) -> str:
+        """Return what it says of a certificate with the newest list at hand."""
+        openssl.write("crl.der", ca.crl())
+        openssl("crl", "-inform", "DER", "-in", "crl.der", "-out", "crl.pem")
+        return openssl(
+            "verify", "-crl_check", "-CAfile", "ca.crt", "-CRLfile", "crl.pem", "user.crt"
+        )
+
+    def test_is_told_unknown_of_a_serial_number_out_of_thin_air(
+        self, builtin_ca: BuiltinCA, openssl: OpenSSL, responder_url: str
+    ) -> None:
+        """Never good, in a signed answer."""
+        openssl.write("ca.crt", pem(builtin_ca.chain()[0]))
+        ask = ["ocsp", "-url", responder_url, "-issuer", "ca.crt", "-CAfile", "ca.crt"]
+        answer = openssl(*ask, "-serial", "0x1234567890abcdef")
+        assert "Response verify OK" in answer
+        assert "0x1234567890abcdef: unknown" in answer
+
+    @pytest.mark.parametrize("safe", ["", "/", "/+="], ids=["whole", "slashes", "nothing"])
+    def test_verifies_the_answer_to_its_question_by_address(
+        self, builtin_ca: BuiltinCA, order_of: Orders, openssl: OpenSSL, safe: str
+    ) -> None:
+        """RFC 6960, A.1: base64 in the path, however much of it a client encodes."""
+        openssl.write("ca.crt", pem(builtin_ca.chain()[0]))
+        openssl.write("user.crt", pem(builtin_ca.issue(order_of()).certificate))
+        about = ["ocsp", "-issuer", "ca.crt", "-cert", "user.crt"]
+        openssl(*about, "-reqout", "question.der")
+        path = quote(base64.b64encode(openssl.read("question.der")).decode(), safe=safe)
+        openssl.write("answer.der", builtin_ca.ocsp(request_of_get(path)))
+        given = ["-no_nonce", "-respin", "answer.der", "-CAfile", "ca.crt"]
+        answer = openssl(*about, *given)
+        assert "Response verify OK" in answer
+        assert "user.crt: good" in answer
