@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import email
 import json
 import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -101,8 +103,8 @@ class TestHonestWalk:
     def test_the_diary_has_every_step_with_time_and_outcome(self, walked: Walked) -> None:
         """As many as were announced, none of them failed."""
         announced = re.findall(r"^✓ +(\d+)/(\d+) ", walked.said, re.MULTILINE)
-        assert [number for number, _ in announced] == [str(n) for n in range(1, 14)]
-        assert len(walked.diary) == int(announced[0][1]) == 13
+        assert [number for number, _ in announced] == [str(n) for n in range(1, 23)]
+        assert len(walked.diary) == int(announced[0][1]) == 22
         for step in walked.diary:
             assert set(step) == {"step", "seconds", "passed", "outcome"}
             assert step["passed"] is True
@@ -110,14 +112,17 @@ class TestHonestWalk:
             assert step["outcome"]
 
     def test_it_leaves_what_it_promises(self, walked: Walked) -> None:
-        """CA, CRL, picture, diary, and one file per certificate: two each for two mobile IDs."""
+        """CA, CRL, picture, mails, diary, and one file per certificate: two each for three mobile IDs."""
         left = {path.name for path in walked.out.iterdir()}
         assert left == {
-            "ca.pem", "certs", "crl.pem", "qr.png", "walk.json", "server.log", "phone-1", "phone-2",
+            "ca.pem", "certs", "crl.pem", "mail", "qr.png", "walk.json", "server.log",
+            "phone-1", "phone-2", "phone-3", "thief",
         }  # fmt: skip
         certificates = sorted(path.name for path in (walked.out / "certs").iterdir())
         assert certificates == [
-            f"{number}-{kind}.pem" for number in (1, 2) for kind in ("authentication", "signature")
+            f"{number}-{kind}.pem"
+            for number in (1, 2, 3)
+            for kind in ("authentication", "signature")
         ]
         assert (walked.out / "qr.png").read_bytes().startswith(b"\x89PNG")
 
@@ -134,10 +139,29 @@ class TestHonestWalk:
             assert code != 0
             assert "certificate revoked" in said
             serials.add(openssl("x509", "-in", certificate, "-noout", "-serial")[1].strip())
-        assert len(serials) == 4
+        assert len(serials) == 6
         listed = openssl("crl", "-in", crl, "-noout", "-text")[1]
         found = {f"serial={one.zfill(40)}" for one in re.findall(r"Serial Number: (\w+)", listed)}
         assert {f"serial={one[7:].zfill(40)}" for one in serials} == found
+
+    def test_a_thief_of_the_mails_has_nothing(self, walked: Walked) -> None:
+        """A key of its own phone, which binds nothing: no certificate, and no key of one."""
+        assert [path.name for path in (walked.out / "thief").rglob("*")] == ["device.key"]
+        assert list((walked.out / "phone-3").rglob("*.p12"))
+        (refused,) = (step for step in walked.diary if "thief" in step["step"])
+        assert "Enter the code that the page shows" in refused["outcome"]
+
+    def test_the_mails_are_as_they_were_sent(self, walked: Walked) -> None:
+        """One with a code, one for each mobile ID that became active; all to the user."""
+        mails = [
+            email.message_from_bytes(file.read_bytes())
+            for file in (walked.out / "mail").glob("*.eml")
+        ]
+        assert Counter(mail["Subject"] for mail in mails) == {
+            "Activate your mobile ID": 1,
+            "Your mobile ID is active": 3,
+        }
+        assert {mail["To"] for mail in mails} == {"walk.user@example.org"}
 
     def test_the_server_had_nothing_to_complain_about(self, walked: Walked) -> None:
         """Its log has its greeting and no warning."""
@@ -167,7 +191,7 @@ class TestWalkWithOpenBao:
         assert {int(serial.replace(":", ""), 16) for serial in listed} == {
             one.serial_number for one in (*kept, issuer)
         }
-        assert len(kept) == 4
+        assert len(kept) == 6
         for serial in listed:
             record = openbao.call("GET", f"walked/cert/{serial}")
             is_issuer = int(serial.replace(":", ""), 16) == issuer.serial_number
@@ -183,6 +207,25 @@ class TestWalkWithOpenBao:
             )
             assert code != 0
             assert "certificate revoked" in said
+
+    def test_a_thief_of_the_mails_has_nothing(self, walked: Walked) -> None:
+        """A key of its own phone, which binds nothing: no certificate, and no key of one."""
+        assert [path.name for path in (walked.out / "thief").rglob("*")] == ["device.key"]
+        assert list((walked.out / "phone-3").rglob("*.p12"))
+        (refused,) = (step for step in walked.diary if "thief" in step["step"])
+        assert "Enter the code that the page shows" in refused["outcome"]
+
+    def test_the_mails_are_as_they_were_sent(self, walked: Walked) -> None:
+        """One with a code, one for each mobile ID that became active; all to the user."""
+        mails = [
+            email.message_from_bytes(file.read_bytes())
+            for file in (walked.out / "mail").glob("*.eml")
+        ]
+        assert Counter(mail["Subject"] for mail in mails) == {
+            "Activate your mobile ID": 1,
+            "Your mobile ID is active": 3,
+        }
+        assert {mail["To"] for mail in mails} == {"walk.user@example.org"}
 
     def test_the_server_had_nothing_to_complain_about(self, walked: Walked) -> None:
         """Its log has its greeting and no warning."""

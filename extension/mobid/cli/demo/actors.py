@@ -22,7 +22,7 @@ from mobid.cli.demo.checks import PHONE_PASSWORD, WALK_PASSWORD, CheckFailed
 from mobid.cli.demo.server import DESCRIPTION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 START_TIMEOUT: Final = 60.0
@@ -35,11 +35,17 @@ _TRUSTED: Final = ssl.create_default_context()
 
 
 @contextmanager
-def running_server(home: Path, log: Path, config: Path | None = None) -> Iterator[dict[str, Any]]:
-    """Run a demo server on a free port until the block ends; give what its demo.json says."""
+def running_server(
+    home: Path, log: Path, mails: Path, config: Path | None = None
+) -> Iterator[dict[str, Any]]:
+    """Run a demo server on a free port until the block ends; give what its demo.json says.
+
+    It writes what it mails into the folder `mails`.
+    """
     description = home / DESCRIPTION
     description.unlink(missing_ok=True)
     command = [sys.executable, "-m", "mobid.cli", "demo", "--port", "0", "--home", str(home)]
+    command += ["--mails", str(mails)]
     command += [] if config is None else ["--config", str(config)]
     with (
         log.open("wb") as said,
@@ -83,13 +89,13 @@ def _answers(base_url: str) -> bool:
 
 
 class Phone:
-    """The phone, a program of its own. It is told a picture's path and what a person would type."""
+    """The phone, a program of its own. It is shown a code, and told what a person would type."""
 
-    def __init__(self, program: Path, state: Path, picture: Path, name: str) -> None:
+    def __init__(self, program: Path, state: Path, shown: Sequence[str], name: str) -> None:
         self.state: Final = state
         self._heard: list[dict[str, Any]] = []
         self._more: Final = threading.Condition()
-        command = [sys.executable, str(program), "enrol", str(picture)]
+        command = [sys.executable, str(program), "enrol", *shown]
         command += ["--state", str(state), "--name", name, "--json"]
         self._process: Final = subprocess.Popen(  # noqa: S603  # the program that --phone names
             command,

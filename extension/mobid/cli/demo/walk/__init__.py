@@ -18,7 +18,7 @@ from scim2_client import SCIMClientException
 
 from mobid.cli.demo.actors import running_server
 from mobid.cli.demo.checks import CheckFailed, find_openssl
-from mobid.cli.demo.walk import arriving, getting, locking
+from mobid.cli.demo.walk import arriving, getting, locking, mailing
 from mobid.cli.demo.walk.stage import Stage
 
 if TYPE_CHECKING:
@@ -37,6 +37,15 @@ STEPS: Final[Sequence[tuple[str, Callable[[Stage], str]]]] = (
     ("The user approves that phone", getting.user_approves),
     ("Every certificate of the second one holds", getting.certificates_hold),
     ("The user locks the second one", locking.user_locks),
+    ("Another option script sends codes by mail", arriving.script_sends_mails),
+    ("A third Get: the code goes by mail", mailing.code_goes_by_mail),
+    ("A thief of the mails gets nothing", mailing.thief_gets_nothing),
+    ("A wrong mail code is counted", mailing.wrong_mail_code_is_counted),
+    ("A phone with mail and mail code makes its keys", mailing.phone_has_both),
+    ("The user approves it, without a number", mailing.user_approves),
+    ("Every certificate of the third one holds", getting.certificates_hold),
+    ("Mails have told the user of each mobile ID", mailing.user_is_told),
+    ("The user locks the third one", locking.user_locks),
     ("Nothing that was ever issued is valid", locking.everything_is_revoked),
 )
 
@@ -50,7 +59,7 @@ def walk(home: Path, keep: Path | None, phone: Path, config: Path | None = None)
         try:
             openssl = find_openssl()
             click.echo("The server starts …")
-            with running_server(home, out / "server.log", config) as told:
+            with running_server(home, out / "server.log", out / "mail", config) as told:
                 complete = _go(Stage(told, out=out, phone=phone, openssl=openssl), diary)
         except CheckFailed as failure:
             click.echo(f"The walk did not begin: {failure}", err=True)

@@ -33,7 +33,7 @@ def second_get_locks(stage: Stage) -> str:
 
 def phone_scans(stage: Stage) -> str:
     """A phone reads the picture, claims the code, and sends the requests for its keys."""
-    stage.take_new_phone(stage.out / "qr.png")
+    stage.take_new_phone(str(stage.out / "qr.png"))
     number = stage.phone.hears("claimed")["number"]
     stage.phone.hears("keys_sent")
     stage.instance = stage.front_end.wait_for(stage.instance, step="approve")

@@ -46,6 +46,10 @@ class Stage:
         """The run that the user sees, as last seen."""
         self.certificates: Final[dict[str, Sequence[Path]]] = {}
         """The files of each mobile ID's certificates, in the order of the mobile IDs."""
+        self.mails: Final = out / "mail"
+        """Where the demo's mail server leaves every mail (.eml)."""
+        self.mailed: Path
+        """The mail with the code of the run that goes on now."""
         self._phone_program: Final = phone
         self._phones = 0
 
@@ -56,12 +60,19 @@ class Stage:
             raise CheckFailed(f'The process is at "{here}" and not at "{step}": {self.instance}')
         return self.instance
 
-    def take_new_phone(self, picture: Path) -> None:
-        """Give the user a new phone, and let it read a picture."""
+    def take_new_phone(self, *shown: str) -> None:
+        """Give the user a new phone, and show it a code."""
         self._phones += 1
-        self.phone = Phone(
-            self._phone_program, self.phone_folder, picture, f"Phone {self._phones} of the walk"
-        )
+        self.use_phone(*shown)
+
+    def use_phone(self, *shown: str) -> None:
+        """Show a code to the phone that the user has, as its command line takes it."""
+        name = f"Phone {self._phones} of the walk"
+        self.phone = Phone(self._phone_program, self.phone_folder, shown, name)
+
+    def strange_phone(self, name: str, *shown: str) -> Phone:
+        """Return a phone of somebody else that is shown a code."""
+        return Phone(self._phone_program, self.out / name, shown, name)
 
     @property
     def phone_folder(self) -> Path:
