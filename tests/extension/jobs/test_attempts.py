@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from mobid.jobs import NoDeadLetter, Timing, UnknownKind
 from mobid.processes.authority import OutcomeUnknown, Unavailable
+from mobid.processes.mailing import MailUnavailable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -140,7 +141,9 @@ class TestADeadLetter:
         assert place.jobs() == {}
         assert [one["event"] for one in logs] == ["effect_failed", "effect_dead"]
 
-    @pytest.mark.parametrize("error", [Unavailable("down"), OutcomeUnknown("lost"), NotYet(1)])
+    @pytest.mark.parametrize(
+        "error", [Unavailable("down"), OutcomeUnknown("lost"), MailUnavailable("away"), NotYet(1)]
+    )
     def test_never_comes_of_what_happens_to_the_healthy(
         self, place: Place, error: Exception
     ) -> None:
