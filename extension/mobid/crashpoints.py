@@ -1,9 +1,12 @@
-"""Crash points: named places in issuing and revoking at which a test can make a process die.
+"""Crash points: named places in issuing and revoking at which a test can make a process die, or wait.
 
-They stand between the commits of Get and Lock, where a real crash hurts most. A process started
-with `MOBID_CRASHPOINT=<name>[:<nth>]` in its environment dies of SIGKILL at the nth pass of that
-point (the first, without a number); in every other process `crashpoint` does nothing. The variable
-is read once, when this module is imported, so that a misspelt name stops the process at its start.
+They stand between the commits of Get and Lock, where a real crash hurts most, and where others come
+between. A process started with `MOBID_CRASHPOINT=<name>[:<nth>]` in its environment dies of SIGKILL
+at the nth pass of that point (the first, without a number). One started with
+`MOBID_CRASHPOINT=pause:<folder>` waits at each point for which a pipe of that name lies in the
+folder, until whoever made the pipe closes it. In every other process `crashpoint` does nothing. The
+variable is read once, when this module is imported, so that a misspelt one stops the process at its
+start.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ import re
 import signal
 import threading
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 VARIABLE: Final = "MOBID_CRASHPOINT"
 
 _ARMED: Final = re.compile(r"(?P<point>[a-z.]+)(?::(?P<nth>[1-9][0-9]{0,8}))?")
+_PAUSE: Final = "pause:"
 
 
 class CrashPoint(StrEnum):
@@ -57,6 +62,7 @@ class InvalidCrashPoint(ValueError):
         self.text = text
         super().__init__(
             f'{VARIABLE}="{text}" arms no crash point; it is <name> or <name>:<nth pass, from 1>,'
+            " or pause:<folder that is there>,"
             f" where name is one of {', '.join(CrashPoint)}."
         )
 
@@ -68,17 +74,6 @@ class Trap:
         self.point = point
         self._passes_left = nth
         self._lock = threading.Lock()
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Self | None:
-        """Return the trap that the environment sets, or None; raise `InvalidCrashPoint`."""
-        text = environ.get(VARIABLE)
-        if text is None:
-            return None
-        armed = _ARMED.fullmatch(text)
-        if armed is None or armed["point"] not in set(CrashPoint):
-            raise InvalidCrashPoint(text)
-        return cls(CrashPoint(armed["point"]), nth=int(armed["nth"] or 1))
 
     def passed(self, point: CrashPoint) -> None:
         """Count one pass of `point`; at the nth one say so on stderr, and do not return."""
@@ -92,10 +87,49 @@ class Trap:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-_TRAP: Final = Trap.from_environment(os.environ)
+class Gates:
+    """Holds threads at every point for which a pipe of that name lies in a folder.
+
+    Whoever makes the pipe opens it for writing at once: a pipe that nobody holds open is no gate.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def passed(self, point: CrashPoint) -> None:
+        """Say on stderr that a thread waits, and return when its gate is opened, or at once."""
+        try:
+            gate = os.open(self.folder / point, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            os.set_blocking(gate, True)
+            os.write(2, f"{VARIABLE}: waits at {point}\n".encode())
+            os.read(gate, 1)
+        finally:
+            os.close(gate)
+
+
+def armed(environ: Mapping[str, str]) -> Trap | Gates | None:
+    """Return what the environment sets, or None; raise `InvalidCrashPoint`."""
+    text = environ.get(VARIABLE)
+    if text is None:
+        return None
+    if text.startswith(_PAUSE):
+        folder = Path(text.removeprefix(_PAUSE))
+        if not (folder.is_absolute() and folder.is_dir()):
+            raise InvalidCrashPoint(text)
+        return Gates(folder)
+    trap = _ARMED.fullmatch(text)
+    if trap is None or trap["point"] not in set(CrashPoint):
+        raise InvalidCrashPoint(text)
+    return Trap(CrashPoint(trap["point"]), nth=int(trap["nth"] or 1))
+
+
+_SET: Final = armed(os.environ)
 
 
 def crashpoint(point: CrashPoint) -> None:
-    """Die here if this process was started with this point armed; otherwise do nothing."""
-    if _TRAP is not None:
-        _TRAP.passed(point)
+    """Die or wait here if this process was started with this point armed; otherwise do nothing."""
+    if _SET is not None:
+        _SET.passed(point)

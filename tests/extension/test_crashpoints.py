@@ -1,4 +1,4 @@
-"""Crash points kill a real process where it was told to die, and nothing otherwise."""
+"""Crash points kill or hold a real process where it was told to, and do nothing otherwise."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
-from mobid.crashpoints import CrashPoint, InvalidCrashPoint, Trap, crashpoint
+from mobid.crashpoints import CrashPoint, Gates, InvalidCrashPoint, Trap, armed, crashpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 PASS_EVERY_POINT_TWICE = """
 from mobid.crashpoints import CrashPoint, crashpoint
@@ -93,6 +99,50 @@ class TestAnArmedProcess:
         assert 'MOBID_CRASHPOINT="get.aproved" arms no crash point' in done.stderr
 
 
+@contextmanager
+def gate(folder: Path, point: CrashPoint) -> Iterator[None]:
+    """Keep a gate closed while the block runs."""
+    os.mkfifo(folder / point)
+    held = os.open(folder / point, os.O_RDWR)
+    try:
+        yield
+    finally:
+        (folder / point).unlink()
+        os.close(held)
+
+
+class TestAProcessWithGates:
+    """What `MOBID_CRASHPOINT=pause:<folder>` does to the process that was started with it."""
+
+    def test_waits_where_a_gate_is_closed_and_goes_on(self, tmp_path: Path) -> None:
+        """It says where it waits, and has not gone on by then; opened, it passes every point."""
+        command = [sys.executable, "-u", "-c", PASS_EVERY_POINT_TWICE]
+        environ = os.environ | {"MOBID_CRASHPOINT": f"pause:{tmp_path}"}
+        with gate(tmp_path, CrashPoint.ISSUE_CALLED):
+            process = subprocess.Popen(
+                command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            assert process.stderr is not None
+            assert process.stderr.readline() == "MOBID_CRASHPOINT: waits at issue.called\n"
+            assert process.poll() is None
+        said, complained = process.communicate(timeout=60)
+        assert (process.returncode, complained) == (0, "")
+        assert said.split() == [*CrashPoint, *CrashPoint, "survived"]
+
+    def test_passes_where_there_is_no_gate(self, tmp_path: Path) -> None:
+        """A gate at another point, and one whose keeper has died, hold nobody."""
+        os.mkfifo(tmp_path / CrashPoint.GET_ACTIVE)
+        done = run(PASS_EVERY_POINT_TWICE, armed=f"pause:{tmp_path}")
+        assert (done.returncode, done.stdout.split()[-1]) == (0, "survived")
+        assert done.stderr == "MOBID_CRASHPOINT: waits at get.active\n" * 2
+
+    def test_does_not_start_without_its_folder(self, tmp_path: Path) -> None:
+        """A misspelt folder must not look like a race that nobody lost."""
+        done = run(PASS_EVERY_POINT_TWICE, armed=f"pause:{tmp_path / 'gates'}")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "or pause:<folder that is there>" in done.stderr
+
+
 class TestAnUnarmedProcess:
     """Everybody else's process."""
 
@@ -117,24 +167,31 @@ class TestTheVariable:
 
     def test_absent_sets_no_trap(self) -> None:
         """No variable, no trap."""
-        assert Trap.from_environment({}) is None
+        assert armed({}) is None
 
     def test_a_trap_lets_the_other_points_pass(self) -> None:
         """Only its own point springs it."""
-        trap = Trap.from_environment({"MOBID_CRASHPOINT": "ca.signed:2"})
-        assert trap is not None
+        trap = armed({"MOBID_CRASHPOINT": "ca.signed:2"})
+        assert isinstance(trap, Trap)
         assert trap.point is CrashPoint.CA_SIGNED
         for point in set(CrashPoint) - {CrashPoint.CA_SIGNED}:
             trap.passed(point)
 
+    def test_names_the_folder_of_gates(self, tmp_path: Path) -> None:
+        """Whatever the folder is called."""
+        gates = armed({"MOBID_CRASHPOINT": f"pause:{tmp_path}"})
+        assert isinstance(gates, Gates)
+        assert gates.folder == tmp_path
+
     @pytest.mark.parametrize(
-        "text", ["", "issue", "ISSUE.CALLED", "issue.called:", "issue.called:0", "issue.called:-1",
-                 "issue.called:two", "issue.called:1:2", "issue.called:²", " issue.called"]
+        "text", ["", "issue", "ISSUE.CALLED", "pause:", "pause:.", "pause:/no/such/folder",
+                 "issue.called:", "issue.called:0", "issue.called:-1", "issue.called:two",
+                 "issue.called:1:2", "issue.called:²", " issue.called"]
     )  # fmt: skip
     def test_anything_else_is_refused_with_the_names(self, text: str) -> None:
         """The message shows what was read and every name that would be right."""
         with pytest.raises(InvalidCrashPoint) as refused:
-            Trap.from_environment({"MOBID_CRASHPOINT": text})
+            armed({"MOBID_CRASHPOINT": text})
         message = str(refused.value)
         assert message.startswith(f'MOBID_CRASHPOINT="{text}" arms no crash point; it is <name> or')
         assert message.endswith("is one of get.approved, issue.intent, ca.intent, ca.signed, "

@@ -73,8 +73,15 @@ class SQLUnits:
                 unit = SQLUnit(transaction, nudge=self._nudge)
                 yield unit
         finally:
-            if unit is not None and unit.nudged and self._committed is not None:
-                self._committed(unit.nudged)
+            if unit is not None:
+                self._after(unit)
+
+    def _after(self, unit: SQLUnit) -> None:
+        """Do what follows a commit, now that others can write again."""
+        for point in unit.passed:
+            crashpoint(point)
+        if unit.nudged and self._committed is not None:
+            self._committed(unit.nudged)
 
     @contextmanager
     def reading(self) -> Iterator[SQLUnit]:
@@ -93,6 +100,8 @@ class SQLUnit:
         self._points: Final[list[CrashPoint]] = []
         self.nudged: Sequence[tuple[str, str, int]] = ()
         """What a commit has nudged: kind, id and attempt."""
+        self.passed: Sequence[CrashPoint] = ()
+        """The crash points that a commit has passed."""
         self.users: Final = SQLUsers(transaction)
         self.mobile_ids: Final = SQLMobileIDs(transaction)
         self.certificates: Final = SQLCertificates(transaction, self._nudges)
@@ -175,5 +184,4 @@ class SQLUnit:
                 self._nudge(self._transaction.writable(), kind, row_id, attempt)
         self._transaction.commit()
         self.nudged = nudges
-        for point in self._points:
-            crashpoint(point)
+        self.passed = self._points

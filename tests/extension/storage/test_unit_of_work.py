@@ -71,7 +71,7 @@ with units() as unit:
     unit.audit(SYSTEM, "mobile_id.lock", "mobile_id", "m-1")
     print("wrote", flush=True)
     unit.commit()
-    print("survived", flush=True)
+print("survived", flush=True)
 """
 
 
