@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from mobid.domain.actors import Actor, ActorKind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
@@ -25,6 +27,8 @@ CA_TIME: Final = timedelta(minutes=16)
 CALL_TIME: Final = timedelta(minutes=2)
 FORM_TIME: Final = timedelta(minutes=41)
 LIFE: Final = timedelta(days=1, minutes=1)
+ORDER_TIME: Final = timedelta(days=14, minutes=1)
+OPERATOR: Final = Actor(ActorKind.OPERATOR, "olga")
 
 # --- how a mobile ID comes to a state ----------------------------------------------------------------
 
@@ -84,6 +88,44 @@ def inactive(world: World) -> Person:
     person = active(world)
     user_goes_inactive(person)
     comes_to(person, "inactive", "held/held")
+    return person
+
+
+def suspended(world: World) -> Person:
+    """A mobile ID that an operator has suspended; the CA has confirmed."""
+    person = active(world)
+    operator_holds(person)
+    comes_to(person, "inactive", "held/held")
+    return person
+
+
+def suspended_twice(world: World) -> Person:
+    """A mobile ID that an operator and its user's state suspend."""
+    person = suspended(world)
+    user_goes_inactive(person)
+    return person
+
+
+def held_by_mass_change(world: World) -> Person:
+    """A mobile ID whose user was deleted with too many others; the CA has confirmed."""
+    person = active(world)
+    user_is_deleted_with_too_many(person)
+    comes_to(person, "inactive", "held/held")
+    return person
+
+
+def ordered(world: World) -> Person:
+    """A mobile ID that an identity manager has ordered, and its owner has opened."""
+    person = world.person()
+    order = {
+        "schemas": ["urn:mobid:scim:schemas:core:2.0:MobileID"],
+        "user": {"value": person.user_id},
+    }
+    made = world.scim("POST", "/MobileIDs", order)
+    assert made.status_code == 201, made.text
+    assert person.start(GET).status_code == 200
+    assert made.json is not None
+    assert (person.step, person.mobile_id) == ("confirm", made.json["id"])
     return person
 
 
@@ -211,6 +253,62 @@ def user_is_deleted(person: Person) -> None:
     assert person.world.scim("DELETE", f"/Users/{person.user_id}").status_code == 204
 
 
+def user_is_deleted_with_too_many(person: Person) -> None:
+    """An identity manager deletes the user, as one of too many."""
+    for _ in range(20):
+        path = f"/Users/{person.world.person().user_id}"
+        assert person.world.scim("DELETE", path).status_code == 204
+    user_is_deleted(person)
+    # Whoever is deleted in the next test is the first of another hour.
+    person.world.clock.pass_by(timedelta(hours=1))
+
+
+def operator_holds(person: Person) -> None:
+    """An operator suspends it."""
+    person.world.product.care.hold(person.mobile_id, by=OPERATOR, why="Left in a taxi")
+
+
+def operator_lifts(person: Person) -> None:
+    """An operator takes that back."""
+    person.world.product.care.lift(person.mobile_id, by=OPERATOR)
+
+
+def operator_releases(person: Person) -> None:
+    """An operator says that the deletion was meant."""
+    person.world.product.care.release(person.mobile_id, by=OPERATOR)
+
+
+def operator_restores(person: Person) -> None:
+    """An operator says that the deletion was a mistake."""
+    person.world.product.care.restore(person.mobile_id, by=OPERATOR)
+    assert person.world.scim("GET", f"/Users/{person.user_id}").status_code == 200
+
+
+def its_owner_goes_through(person: Person) -> None:
+    """The owner of an ordered one gets it on the phone."""
+    person.act("next")
+    person.take_phone()
+    person.approve()
+    person.world.until(lambda: person.look()["state"] == "waiting_device", "It is issued")
+    person.fetch()
+    the_phone_confirms(person)
+
+
+def nobody_comes(person: Person) -> None:
+    """The owner of an ordered one does not go on with it."""
+    time_passes(person, ORDER_TIME)
+
+
+def address_changes(person: Person) -> None:
+    """An identity manager writes another e-mail address."""
+    answer = person.world.patch(
+        f"/Users/{person.user_id}", "emails", value=[{"value": "new@example.org"}]
+    )
+    assert answer.status_code == 200, answer.text
+    person.look()
+    assert person.step == "confirm"
+
+
 def the_ca_revokes(person: Person) -> None:
     """Somebody revokes a certificate in the CA, behind our back; we ask, as every day."""
     person.world.clock.pass_by(timedelta(seconds=1))
@@ -307,13 +405,28 @@ TABLE: Final = (
     Row(active, the_ca_revokes, "locked", REVOKED),
     Row(active, user_is_deleted, "locked", REVOKED, "locking revoked/valid"),
     Row(active, user_goes_inactive, "inactive", "held/held", "inactive held/valid"),
-    Row(active, its_end_is_reached, "expired", "revoked/expired", "expired revoked/valid"),
+    Row(active, its_end_is_reached, "expired", "revoked/expired", "expired revoked/expired"),
+    Row(active, operator_holds, "inactive", "held/held", "inactive held/valid"),
+    Row(active, user_is_deleted_with_too_many, "inactive", "held/held", "inactive held/valid"),
     Row(inactive, scim_deletes_it, "locked", REVOKED, "locking"),
     Row(inactive, the_phone_removes_it, "locked", REVOKED, "locking revoked/held"),
     Row(inactive, the_ca_revokes, "locked", REVOKED),
     Row(inactive, user_is_deleted, "locked", REVOKED, "locking revoked/held"),
     Row(inactive, user_comes_back, "active", "valid/valid", "inactive valid/held"),
-    Row(inactive, its_end_is_reached, "expired", "revoked/expired", "expired revoked/held"),
+    Row(inactive, its_end_is_reached, "expired", "revoked/expired", "expired revoked/expired"),
+    Row(inactive, operator_holds, "inactive", "held/held", "inactive held/held"),
+    Row(suspended, operator_lifts, "active", "valid/valid", "inactive valid/held"),
+    Row(suspended, user_is_deleted, "locked", REVOKED, "locking revoked/held"),
+    Row(suspended, its_end_is_reached, "expired", "revoked/expired", "expired revoked/expired"),
+    Row(suspended_twice, operator_lifts, "inactive", "held/held", "inactive held/held"),
+    Row(suspended_twice, user_comes_back, "inactive", "held/held", "inactive held/held"),
+    Row(held_by_mass_change, operator_releases, "locked", REVOKED, "locking revoked/held"),
+    Row(held_by_mass_change, operator_restores, "active", "valid/valid", "inactive valid/held"),
+    Row(ordered, its_owner_goes_through, "active", "valid/valid"),
+    Row(ordered, person_cancels, "cancelled", "", "cancelled"),
+    Row(ordered, user_goes_inactive, "failed", "", "failed"),
+    Row(ordered, nobody_comes, "failed", "", "failed"),
+    Row(code_shown, address_changes, "pending", "", "pending"),
 )
 
 
