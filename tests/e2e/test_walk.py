@@ -208,25 +208,6 @@ class TestWalkWithOpenBao:
             assert code != 0
             assert "certificate revoked" in said
 
-    def test_a_thief_of_the_mails_has_nothing(self, walked: Walked) -> None:
-        """A key of its own phone, which binds nothing: no certificate, and no key of one."""
-        assert [path.name for path in (walked.out / "thief").rglob("*")] == ["device.key"]
-        assert list((walked.out / "phone-3").rglob("*.p12"))
-        (refused,) = (step for step in walked.diary if "thief" in step["step"])
-        assert "Enter the code that the page shows" in refused["outcome"]
-
-    def test_the_mails_are_as_they_were_sent(self, walked: Walked) -> None:
-        """One with a code, one for each mobile ID that became active; all to the user."""
-        mails = [
-            email.message_from_bytes(file.read_bytes())
-            for file in (walked.out / "mail").glob("*.eml")
-        ]
-        assert Counter(mail["Subject"] for mail in mails) == {
-            "Activate your mobile ID": 1,
-            "Your mobile ID is active": 3,
-        }
-        assert {mail["To"] for mail in mails} == {"walk.user@example.org"}
-
     def test_the_server_had_nothing_to_complain_about(self, walked: Walked) -> None:
         """Its log has its greeting and no warning."""
         assert "{" not in (walked.out / "server.log").read_text("utf-8")
