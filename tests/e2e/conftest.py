@@ -353,8 +353,9 @@ class World:
             ).bearer.reveal()
             for audience in Audience
         }
-        self._admin("versions", source=_SCRIPT, comment="For the tests")
-        self._admin("activate", version=1, expected_active=0)
+        stored = self.admin("versions", source=_SCRIPT, comment="For the tests")
+        assert stored.status_code == 201, stored.text
+        assert self.admin("activate", version=1, expected_active=0).status_code == 200
 
     @property
     def url(self) -> str:
@@ -387,6 +388,14 @@ class World:
         """Send a SCIM request."""
         headers = {"Authorization": f"Bearer {self._tokens[Audience.SCIM]}"}
         return self.http.open(f"/scim/v2{path}", method=method, json=body, headers=headers)
+
+    def admin(self, action: str, **body: object) -> TestResponse:
+        """Do something with the option script."""
+        return self.http.post(
+            f"/admin/v1/scripts/MobileIDScriptOptions/{action}",
+            json=body,
+            headers={"Authorization": f"Bearer {self._tokens[Audience.ADMIN]}"},
+        )
 
     def patch(self, path: str, name: str, value: object) -> TestResponse:
         """Replace one attribute over SCIM."""
@@ -493,14 +502,6 @@ class World:
             yield
         finally:
             switch.unlink()
-
-    def _admin(self, action: str, **body: object) -> None:
-        answer = self.http.post(
-            f"/admin/v1/scripts/MobileIDScriptOptions/{action}",
-            json=body,
-            headers={"Authorization": f"Bearer {self._tokens[Audience.ADMIN]}"},
-        )
-        assert answer.status_code < 300, answer.text
 
 
 def _reason_of(revoked: x509.RevokedCertificate) -> str:

@@ -87,16 +87,16 @@ def scim(**doors: Door) -> Route:
     return Route(Surface.SCIM, doors)
 
 
-def every(write: str, *, soon: bool = False) -> Route:
+def every(write: str) -> Route:
     """Return the route of the resources of a type."""
-    return scim(GET=Door(200, "scim:read"), POST=Door(400, write, soon=soon))
+    return scim(GET=Door(200, "scim:read"), POST=Door(400, write))
 
 
 def one(write: str) -> Route:
     """Return the route of one resource of a type: one that is not there."""
     return scim(
         GET=Door(404, "scim:read"),
-        PUT=Door(400, write, soon=True),
+        PUT=Door(400, write),
         PATCH=Door(400, write),
         DELETE=Door(404, write),
     )
@@ -154,7 +154,10 @@ TABLE: Final[Mapping[str, Route]] = {
     "scim./Users": every("scim:write"),
     "scim./Users/<resource_id>": one("scim:write"),
     "scim./Users/search": SEARCH,
-    "scim./MobileIDs": every("mobile-ids:write", soon=True),
+    "scim./Groups": every("scim:write"),
+    "scim./Groups/<resource_id>": one("scim:write"),
+    "scim./Groups/search": SEARCH,
+    "scim./MobileIDs": every("mobile-ids:write"),
     "scim./MobileIDs/<resource_id>": one("mobile-ids:write"),
     "scim./MobileIDs/search": SEARCH,
     "scim./ServiceProviderConfig": DISCOVERY,
