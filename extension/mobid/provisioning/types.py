@@ -64,7 +64,12 @@ _USER: Final = _complex(
     "user",
     "Whose it is.",
     Attribute("value", "The id of the User; this or the URL is needed.", case_exact=True),
-    reference("$ref", "User", description="The URL of the User; this or the id is needed."),
+    # Told to be required, so that clients that fill forms find a user; the id alone does as well.
+    replace(
+        reference("$ref", "User", description="The URL of the User; this or the id is needed."),
+        required=True,
+        instead="value",
+    ),
 )
 _DEVICE: Final = _complex(
     "device",
