@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event
 
+from mobid.domain.mobile_ids import ProfileState
 from mobid.domain.users import UserState
 from mobid.provisioning.types import USER_TYPE
 from mobid.storage import Transactions
@@ -158,6 +159,39 @@ class TestAUser:
         assert "is searched by; at most 1,024 bytes" in answer.json["detail"]
 
 
+class TestPUT:
+    """The whole of a user in the place of what was there (RFC 7644, 3.5.1)."""
+
+    def test_leaves_nothing_of_what_is_not_sent(self, hr: SCIM) -> None:
+        """Neither to be read, nor to be found by; what others gave stays."""
+        made = hr.create("Anne", **ANNE)
+        path, body = f"/Users/{made['id']}", {"schemas": made["schemas"][:1], "userName": "Anna"}
+        changed: Any = hr("PUT", path, body).json
+        assert set(changed) == {"schemas", "id", "userName", "meta"}
+        assert changed["meta"]["version"] == 'W/"2"'
+        assert hr("GET", path).json == changed
+        for text in ('userName eq "anna"', "displayName eq null", "emails eq null"):
+            assert hr.found(text) == [made["id"]], text
+        for text in ("emails pr", f"{ENTERPRISE}:department pr", 'externalId eq "4711"'):
+            assert hr.found(text) == [], text
+
+    def test_of_what_was_read_changes_nothing(self, hr: SCIM, provider: Provider) -> None:
+        """The version stays, and nothing is audited."""
+        made = hr.create("Anne", **ANNE)
+        audited = provider.audited()
+        assert hr("PUT", f"/Users/{made['id']}", made).json == made
+        assert provider.audited() == audited
+
+    def test_meets_the_same_rules(self, hr: SCIM) -> None:
+        """Unique names, versions, and ids that exist."""
+        hr.create("bert")
+        path, body = f"/Users/{hr.create()['id']}", {"schemas": [USER_TYPE.schema.id]}
+        assert hr("PUT", path, {**body, "userName": "BERT"}).status_code == 409
+        assert hr("PUT", path, body).status_code == 400
+        assert hr("PUT", path, {**body, "userName": "a"}, If_Match='W/"2"').status_code == 412
+        assert hr("PUT", f"/Users/{NOBODY}", {**body, "userName": "a"}).status_code == 404
+
+
 class TestActive:
     """Only a written true or false moves a user's state."""
 
@@ -179,6 +213,33 @@ class TestActive:
         assert self._state(provider, path.rpartition("/")[2]) is UserState.INACTIVE
         assert hr.put(path, "active", value=True).status_code == 200
         assert self._state(provider, path.rpartition("/")[2]) is UserState.ACTIVE
+
+    def test_absent_from_a_put_leaves_the_state(self, hr: SCIM, provider: Provider) -> None:
+        """An IdM that does not speak of it decides nothing; the attribute is unassigned."""
+        made = hr.create(active=False)
+        path = f"/Users/{made['id']}"
+        answer = hr("PUT", path, {"schemas": made["schemas"], "userName": "anne"})
+        assert answer.json is not None
+        assert "active" not in answer.json
+        assert hr.found("active eq null") == [made["id"]]
+        assert self._state(provider, made["id"]) is UserState.INACTIVE
+
+    def test_written_by_a_put_moves_the_state_and_the_mobile_id(
+        self, hr: SCIM, provider: Provider
+    ) -> None:
+        """False suspends, true brings back, as in a PATCH, and both are audited."""
+        made = hr.create()
+        profile = provider.profile(made["id"], ProfileState.ACTIVE)
+        path, body = f"/Users/{made['id']}", {"schemas": made["schemas"], "userName": "anne"}
+        for active, user, mobile_id in (
+            (False, UserState.INACTIVE, ProfileState.INACTIVE),
+            (True, UserState.ACTIVE, ProfileState.INACTIVE),
+        ):
+            assert hr("PUT", path, {**body, "active": active}).status_code == 200
+            assert self._state(provider, made["id"]) is user
+            assert provider.state(profile.id) is mobile_id
+        actions = [action for _, action in provider.audited()]
+        assert actions.index("user.deactivate") < actions.index("user.activate")
 
     @staticmethod
     def _state(provider: Provider, user_id: str) -> UserState:
