@@ -180,7 +180,7 @@ class Product:
             ),
             Periodic(
                 name="expiry",
-                every=timedelta(minutes=1),
+                every=timedelta(seconds=10),
                 run=self.time_outs.expire_mobile_ids,
                 irreversible=True,
             ),

@@ -39,8 +39,8 @@ class Users(Protocol):
         that happens to one user happens in one order, and no two units wait for each other.
         """
 
-    def at_least(self, count: int) -> bool:
-        """Tell whether there are so many users who are not deleted, without counting all."""
+    def count(self) -> int:
+        """Return how many users there are who are not deleted; it reads every one."""
 
     def keep_names(self, user_id: str) -> None:
         """Note what a user is known by, so that `restore` can bring it back."""

@@ -97,7 +97,8 @@ class Runner:
         """
         with self._units.reading() as unit:
             running = unit.instances.running_get(caller.user_id)
-        if running is not None and is_unopened(running):
+            waits = running is not None and is_unopened(running) and not running.over(unit.now)
+        if running is not None and waits:
             return self.show(caller, running.id), False
         counted = False
         while True:

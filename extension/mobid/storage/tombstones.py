@@ -8,7 +8,14 @@ from sqlalchemy import and_, delete, insert, literal, select, update
 
 from mobid.domain.users import UserState
 from mobid.processes.errors import UserNotRestorable
-from mobid.storage.tables import external_ids, former_external_ids, users
+from mobid.storage.groups import add_members, groups_around, lock_groups, members_among
+from mobid.storage.tables import (
+    external_ids,
+    former_external_ids,
+    former_memberships,
+    groups,
+    users,
+)
 
 if TYPE_CHECKING:
     from mobid.storage.transaction import Transaction
@@ -16,14 +23,18 @@ if TYPE_CHECKING:
 _USER: Final = "User"
 
 
-def keep_identifiers(transaction: Transaction, user_id: str) -> None:
-    """Note the identifiers that clients gave to a user, before they are free for others."""
+def keep_names(transaction: Transaction, user_id: str) -> None:
+    """Note the identifiers and the groups of a user, before they are gone."""
     table = external_ids.c
     mine = (table.resource_type == _USER, table.resource_id == user_id)
     given = select(literal(user_id), table.client, table.external_id).where(*mine)
     transaction.write(
         insert(former_external_ids).from_select(["user_id", "client", "external_id"], given)
     )
+    around = groups_around(transaction.writable(), user_id)
+    if around:
+        rows = [{"user_id": user_id, "group_id": group_id} for group_id in around]
+        transaction.write(insert(former_memberships), rows)
 
 
 def restore(transaction: Transaction, user_id: str, state: UserState) -> None:
@@ -44,6 +55,7 @@ def restore(transaction: Transaction, user_id: str, state: UserState) -> None:
         )
     )
     _give_back_identifiers(transaction, user_id)
+    _give_back_memberships(transaction, user_id)
 
 
 def _name_must_be_free(transaction: Transaction, user_id: str, name: str, key: str) -> None:
@@ -82,3 +94,16 @@ def _give_back_identifiers(transaction: Transaction, user_id: str) -> None:
     columns = ["resource_type", "client", "external_id", "resource_id"]
     transaction.write(insert(external_ids).from_select(columns, kept))
     transaction.write(delete(former_external_ids).where(table.user_id == user_id))
+
+
+def _give_back_memberships(transaction: Transaction, user_id: str) -> None:
+    """Put a user back into those groups that there still are; each of them changes."""
+    mine = former_memberships.c.user_id == user_id
+    ids = [row.group_id for row in transaction.all(select(former_memberships).where(mine))]
+    connection = transaction.writable()
+    for group_id, version in sorted(lock_groups(connection, ids).items()):
+        if not members_among(connection, group_id, [user_id]):
+            add_members(connection, group_id, user_ids=[user_id])
+            change = update(groups).where(groups.c.id == group_id)
+            transaction.write(change.values(version=version + 1, changed_at=transaction.now))
+    transaction.write(delete(former_memberships).where(mine))

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import insert, literal_column, select, update
+from sqlalchemy import func, insert, literal_column, select, update
 
 from mobid.domain.users import User, UserState
 from mobid.processes.errors import NotFound
@@ -14,7 +14,7 @@ from mobid.storage.columns import is_storable
 from mobid.storage.mapping import RowMap
 from mobid.storage.memberships import groups_in
 from mobid.storage.tables import users
-from mobid.storage.tombstones import keep_identifiers, restore
+from mobid.storage.tombstones import keep_names, restore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,14 +89,15 @@ class SQLUsers:
                 return self._users([row])[0]
         raise NotFound("user", user_id)
 
-    def at_least(self, count: int) -> bool:
-        """Tell whether there are so many users who are not deleted, without counting all."""
-        last = select(users.c.id).where(users.c.state != literal_column("'deleted'"))
-        return count <= 0 or self._transaction.first(last.offset(count - 1).limit(1)) is not None
+    def count(self) -> int:
+        """Return how many users there are who are not deleted; it reads every one."""
+        there = users.c.state != literal_column("'deleted'")
+        row = self._transaction.first(select(func.count().label("number")).where(there))
+        return row.number if row else 0
 
     def keep_names(self, user_id: str) -> None:
         """Note what a user is known by, so that `restore` can bring it back."""
-        keep_identifiers(self._transaction, user_id)
+        keep_names(self._transaction, user_id)
 
     def restore(self, user_id: str, state: UserState) -> None:
         """Bring a deleted user back in this state, with their names; raise `UserNotRestorable`."""

@@ -265,6 +265,15 @@ class TestNotWanted:
         assert place.runner.show(anne.caller, instance.id).state is InstanceState.EXPIRED
         assert anne.starts_get().id != instance.id
 
+    def test_nobody_is_given_one_that_has_lapsed(self, place: Place, anne: Person) -> None:
+        """Get ends it and begins another, before any sweep."""
+        profile, instance = ordered(place, anne)
+        place.clock.pass_by(LAPSES)
+        anne.signs_in()
+        view, is_new = place.runner.start_get(anne.caller)
+        assert (view.id != instance.id, is_new) == (True, True)
+        assert place.profile(profile.id).state is ProfileState.FAILED
+
     def test_the_client_takes_it_back(self, place: Place, anne: Person) -> None:
         """A Lock of a pending one cancels it with its Get."""
         profile, instance = ordered(place, anne)

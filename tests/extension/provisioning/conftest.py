@@ -250,13 +250,19 @@ class Provider:
 
 
 @pytest.fixture
-def provider(database: Database, units: SQLUnits) -> Provider:
+def guard() -> MassChangeGuard:
+    """The guard of mass changes with the shipped limits; tests of others override it."""
+    return MassChangeGuard(Guard())
+
+
+@pytest.fixture
+def provider(database: Database, units: SQLUnits, guard: MassChangeGuard) -> Provider:
     """An app with the SCIM surface alone, on the database of the test."""
     product = service(
         units=units,
         transactions=Transactions(database.engine),
         settlement=Settlement(phone_confirm=timedelta(minutes=15)),
-        guard=MassChangeGuard(Guard()),
+        guard=guard,
         order_lapses_after=timedelta(days=14),
         base_url=BASE,
     )

@@ -15,7 +15,7 @@ from mobid.storage.tables.processes import enrolment_keys, enrolments, instances
 from mobid.storage.tables.profiles import certificates, mobile_id_holds, mobile_ids
 from mobid.storage.tables.schema import metadata
 from mobid.storage.tables.scripts import active_scripts, authority_records, script_versions
-from mobid.storage.tables.tombstones import former_external_ids
+from mobid.storage.tables.tombstones import former_external_ids, former_memberships
 
 __all__ = [
     "active_scripts",
@@ -32,6 +32,7 @@ __all__ = [
     "enrolments",
     "external_ids",
     "former_external_ids",
+    "former_memberships",
     "frontends",
     "group_members",
     "groups",

@@ -1,4 +1,4 @@
-"""What deleted users were known by who may be restored."""
+"""What deleted users were known by, and which groups they were in, who may be restored."""
 
 from __future__ import annotations
 
@@ -16,4 +16,13 @@ former_external_ids: Final = Table(
     Column("client", Key, nullable=False),
     Column("external_id", Key, nullable=False),
     PrimaryKeyConstraint("user_id", "client"),
+)
+
+former_memberships: Final = Table(
+    "former_memberships",
+    metadata,
+    reference("user_id", "users.id"),
+    # A group that is deleted meanwhile is simply not there any more.
+    Column("group_id", Key, nullable=False),
+    PrimaryKeyConstraint("user_id", "group_id"),
 )

@@ -242,6 +242,13 @@ def _profiles() -> None:
         sa.PrimaryKeyConstraint("user_id", "client", name="pk_former_external_ids"),
     )
     op.create_table(
+        "former_memberships",
+        sa.Column("user_id", KEY, nullable=False),
+        sa.Column("group_id", KEY, nullable=False),
+        _refers("former_memberships", "user_id", "users.id"),
+        sa.PrimaryKeyConstraint("user_id", "group_id", name="pk_former_memberships"),
+    )
+    op.create_table(
         "certificates",
         sa.Column("id", KEY, nullable=False),
         sa.Column("mobile_id", KEY, nullable=False),
