@@ -406,8 +406,8 @@ def lists_nobody(_stage: Stage, exchange: Exchange) -> bool:
 
 
 def found_nothing(_stage: Stage, exchange: Exchange) -> bool:
-    """The list is empty, or what cannot be evaluated is refused."""
-    return exchange.status == 400 or bool(exchange.said["totalResults"] == 0)
+    """The list is empty."""
+    return bool(exchange.said["totalResults"] == 0)
 
 
 def is_a_scim_error(_stage: Stage, exchange: Exchange) -> bool:

@@ -112,6 +112,11 @@ def _start_routes(hooks: Blueprint, runner: Runner, translate: Translate) -> Non
     @hooks.alt_response(
         200, schema=InstanceAnswer, description="It runs already; this is it.", success=True
     )
+    @hooks.alt_response(
+        429,
+        description="`TOO_MANY`: this user started too often; come back after Retry-After seconds.",
+        content_type="application/problem+json",
+    )
     def start(order: dict[str, str], name: str) -> _Started:
         """Start a process, or return the run that there is."""
         view, is_new = _start(runner, name, order)

@@ -43,7 +43,7 @@ from mobid.storage.tokens import APITokens
 from mobid.storage.used import purge_used
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Self
 
     from mobid.audit import Report
@@ -208,19 +208,21 @@ class Product:
         ours = [one for one in self.authorities.values() if isinstance(one, BuiltinCA)]
         return {one.name: one for one in ours}
 
-    def _forget_used(self) -> int:
-        with self.transactions.writing() as connection:
-            return purge_used(connection, before=self.clock())
+    def _forget_used(self) -> None:
+        self._forget(purge_used)
 
     def _forget_counters(self) -> None:
+        self._forget(purge_counters)
+
+    def _forget(self, purge: Callable[..., int]) -> None:
         """Forget all that is over, in bounded transactions: strangers decide how much there is.
 
-        Windows end by the database's clock, which may be behind this one.
+        It is over by the database's clock, which may be behind this one.
         """
         purged, before = True, self.clock() - self.settings.times.clock_drift
         while purged:
             with self.transactions.writing() as connection:
-                purged = purge_counters(connection, before=before) > 0
+                purged = purge(connection, before=before) > 0
 
     def close(self) -> None:
         """Stop and give back everything that this process holds."""

@@ -265,3 +265,16 @@ class TestLock:
         refused = alva.click(before, "Lock mobile ID")
         assert refused.status == 409
         assert "is locked; only an active one can be locked." in refused.text
+
+
+class TestLimits:
+    """What somebody does too often is a page that says so."""
+
+    def test_the_eleventh_start_in_an_hour_says_when_to_come_back(self, alva: Person) -> None:
+        """And the dashboard goes on working."""
+        for _ in range(10):
+            alva.click(alva.click(alva.open("/"), "Get Mobile ID"), "Cancel")
+        refused = alva.click(alva.open("/"), "Get Mobile ID")
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "3600")
+        assert "This was done too often. Try again in 3600 seconds." in refused.text
+        assert alva.open("/").buttons == ["Get Mobile ID"]

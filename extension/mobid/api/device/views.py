@@ -64,6 +64,11 @@ def _get_routes(device: DeviceBlueprint, door: Door, phones: Phones) -> None:
     @device.post("/claim")
     @signed(payloads.ClaimPayload, header="alg, url and jwk (the new device key)")
     @device.response(200, answers.ClaimAnswer)
+    @device.alt_response(
+        429,
+        description="`TOO_MANY`: too many claims from this address; come back after Retry-After seconds.",
+        content_type="application/problem+json",
+    )
     def claim() -> dict[str, Any]:
         """Claim a code for this phone; the same phone may repeat it."""
         key, payload = door.claimant(request)
