@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.instances import InstanceState, StepName
 from mobid.domain.mobile_ids import ProfileState
+from mobid.jobs import Periodic
+from mobid.jobs.periodic import Clocks, Ticker
 from mobid.processes.authority import Unavailable
 from mobid.processes.ca_gone import LostAuthorities
 from mobid.processes.care import Care, standing_of
@@ -154,6 +157,31 @@ class TestSeenAtUse:
         with pytest.raises(MobileIDNotActive, match="is expired"):
             anne.clicks("next", lock)
         assert anne.clicks("lock", get).step_name is StepName.CONFIRM
+        assert place.profile(mobile_id).state is ProfileState.EXPIRED
+
+
+class TestAClockThatJumps:
+    """The sweep does not believe a clock that has left the other one by more than five minutes."""
+
+    def test_expires_nothing_until_it_is_right_again(self, place: Place, anne: Person) -> None:
+        """A mobile ID that seems to have ended goes on; at its real end it expires."""
+        mobile_id, _ = anne.has_active()
+        quartz = 0.0
+        clocks = Clocks(wall=lambda: place.clock().timestamp(), monotonic=lambda: quartz)
+        sweep = place.time_outs.expire_mobile_ids
+        task = Periodic(name="expiry", every=timedelta(hours=1), run=sweep, irreversible=True)
+        ticker = Ticker(task, drift=place.times.clock_drift, clocks=clocks)
+        wrong = timedelta(days=3000)
+        with capture_logs():
+            place.clock.pass_by(wrong)
+            ticker.tick()
+            place.clock.pass_by(-wrong)
+            ticker.tick()
+        assert place.profile(mobile_id).state is ProfileState.ACTIVE
+        lasts = place.end_of(mobile_id) - place.clock()
+        place.clock.pass_by(lasts)
+        quartz += lasts.total_seconds()
+        ticker.tick()
         assert place.profile(mobile_id).state is ProfileState.EXPIRED
 
 
