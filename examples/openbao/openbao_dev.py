@@ -92,6 +92,15 @@ class DevServer:
         answered = answer.json() if answer.content else {}
         return answered.get("data") or {}
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables with which the command `bao` calls this server as root."""
+        return {
+            "BAO_ADDR": self.url,
+            "BAO_CACERT": str(self.ca_file),
+            "BAO_TOKEN": self._root,
+        }
+
     def status_of(self, method: str, path: str, token: str) -> int:
         """Call the API with another token; return the status of the answer."""
         if self._http is None:
