@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import select
+import socket
 import socketserver
 import threading
 import uuid
@@ -134,6 +136,49 @@ def mute() -> Iterator[Mute]:
         thread.start()
         yield script
         script.ended.set()
+        server.shutdown()
+        thread.join()
+
+
+# --- a wire that can be cut ----------------------------------------------------------------------------
+
+
+@dataclass
+class Relay:
+    """A wire to a server. What is said in answer to a request that has `cuts` in it does not come back."""
+
+    upstream: tuple[str, int]
+    url: str = ""
+    cuts: bytes = b"\0"
+    arrives: bool = True
+    """Whether such a request arrives itself."""
+
+
+@pytest.fixture
+def relay(openbao: DevServer) -> Iterator[Relay]:
+    """A wire to the real server."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        @override
+        def handle(self) -> None:
+            with socket.create_connection(wire.upstream) as there:
+                cut = False
+                while True:
+                    for ready in select.select([self.request, there], [], [])[0]:
+                        data = ready.recv(65_536)
+                        cut = cut or wire.cuts in data
+                        if not data or (cut and not wire.arrives) or (cut and ready is there):
+                            return
+                        (there if ready is self.request else self.request).sendall(data)
+
+    host, _, port = openbao.public_url.removeprefix("http://").partition(":")
+    wire = Relay((host, int(port)))
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        wire.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield wire
         server.shutdown()
         thread.join()
 

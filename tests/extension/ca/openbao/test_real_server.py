@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from mobid.ca import Reason, Rejected, Status, Unavailable
+from mobid.ca import OutcomeUnknown, Reason, Rejected, Status, Unavailable
 from mobid.ca.openbao import OpenBaoSettings
 from mobid.ca.openbao.line import Line
 from mobid.ca.openbao.search import serials_like
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from examples.openbao.openbao_dev import DevServer
     from tests.conftest import Orders, StandingClock
-    from tests.extension.ca.openbao.conftest import Mount
+    from tests.extension.ca.openbao.conftest import Mount, Relay
 
     from mobid.ca import Order
     from mobid.ca.openbao.authority import OpenBaoCA
@@ -262,6 +262,43 @@ class TestFind:
         wanted = ca.issue(first).certificate
         ca.issue(second)
         assert [one.certificate for one in ca.find(first)] == [wanted]
+
+
+class TestCutWire:
+    """A wire to the real server that breaks in the middle."""
+
+    def test_an_answer_that_was_lost_is_found(
+        self, mount: Mount, relay: Relay, order_of: Orders
+    ) -> None:
+        """The certificate was made, we do not know, and `find` tells: once for each time we asked."""
+        ca, order = mount.ca(url=relay.url), order_of()
+        relay.cuts = b"/sign/"
+        for made in (1, 2):
+            with pytest.raises(OutcomeUnknown, match="did not answer issuer/mobid/sign/"):
+                ca.issue(order)
+            assert len(ca.find(order)) == made
+
+    def test_a_request_that_was_lost_has_made_nothing(
+        self, mount: Mount, relay: Relay, order_of: Orders
+    ) -> None:
+        """We cannot tell it from a lost answer; `find` can."""
+        ca, order = mount.ca(url=relay.url), order_of()
+        relay.cuts, relay.arrives = b"/sign/", False
+        with pytest.raises(OutcomeUnknown):
+            ca.issue(order)
+        assert list(ca.find(order)) == []
+
+    def test_a_revocation_whose_answer_was_lost_is_told_by_status(
+        self, mount: Mount, relay: Relay, order_of: Orders, clock: StandingClock
+    ) -> None:
+        """It can be sent again, too."""
+        ca = mount.ca(url=relay.url)
+        certificate = ca.issue(order_of()).certificate
+        relay.cuts = b"/revoke"
+        with pytest.raises(OutcomeUnknown, match="did not answer revoke"):
+            ca.revoke(certificate, Reason.UNSPECIFIED, clock())
+        until(lambda: ca.status(certificate) is Status.REVOKED)
+        mount.ca().revoke(certificate, Reason.UNSPECIFIED, clock())
 
 
 class TestEnd:
