@@ -454,7 +454,7 @@ def units(database: Database, clock: StandingClock) -> SQLUnits:
 
 @dataclass
 class Held:
-    """Somebody who is overtaken: whether they came to the turn they were to be held at, and what became of them."""
+    """Somebody who is overtaken: whether they came to their turn, and what became of them."""
 
     came: bool = False
     outcome: object = None

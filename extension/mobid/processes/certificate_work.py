@@ -255,12 +255,19 @@ class CertificateWork:
                 unit.commit()
 
     def _tell(self, certificate: Certificate) -> None:
-        """Tell the CA what we want, then believe only its own word."""
+        """Tell the CA what we want, then believe only its own word.
+
+        Meanwhile we may want something else, and somebody else may have told and asked the CA. What
+        was told here can have come to it after that, so its word is heard in any case.
+        """
         word = self._word(certificate)
-        if word not in GONE and word.value != certificate.wanted.value:
+        told = word not in GONE and word.value != certificate.wanted.value
+        if told:
             self._demand(certificate, self._authority(certificate), word)
             word = self._word(certificate)
-        self._store_word(certificate, word)
+        while not self._store_word(certificate, word) and told:
+            certificate = self._read(certificate.id)
+            word = self._word(certificate)
 
     def _authority(self, certificate: Certificate) -> Authority:
         """Return the CA of a certificate; one that is not in the settings any more is away."""
@@ -313,14 +320,18 @@ class CertificateWork:
             reason = Reason.UNSPECIFIED
         authority.revoke(certificate.der or b"", reason, at)
 
-    def _store_word(self, seen: Certificate, word: CAState) -> None:
+    def _store_word(self, seen: Certificate, word: CAState) -> bool:
         """L2: store the CA's confirmed word, and what follows from it.
 
         A word that somebody else has stored meanwhile may be the later one: then this one is dropped.
+        Say whether it was stored.
         """
+        stored = False
 
         def store(unit: UnitOfWork, one: Certificate) -> None:
-            if one.asked_at != seen.asked_at:
+            nonlocal stored
+            stored = one.asked_at == seen.asked_at
+            if not stored:
                 return
             behind_our_back = word is CAState.REVOKED and one.wanted is not Wanted.REVOKED
             changed = one.ca_state is not word
@@ -336,6 +347,7 @@ class CertificateWork:
                 unit.passes(CrashPoint.REVOKE_STORED)
 
         self._change(seen.id, store)
+        return stored
 
     def _revoked_by_ca(self, unit: UnitOfWork, profile: MobileID, one: Certificate) -> None:
         """The CA revoked without us: what depends on it ends."""
