@@ -21,6 +21,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -220,7 +221,7 @@ class Stage:
             case None:
                 return None
             case {"$gzip": what}:
-                return gzip.compress(self.text(what).encode(), 1)
+                return compressed(self.text(what))
             case {"$chunked": what}:
                 data = self.text(what).encode()
                 return b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data)
@@ -316,6 +317,12 @@ class Stage:
             found = connection.execute(sa.text(query), values).scalar_one()
             connection.rollback()
         return found
+
+
+@cache
+def compressed(text: str) -> bytes:
+    """Return a text in gzip; the large one is the same each time."""
+    return gzip.compress(text.encode(), 1)
 
 
 def assertion_of(person: FrontEnd) -> str:

@@ -7,11 +7,11 @@ hexadecimal digits, in both alphabets of base64. That the search finds what is t
 from __future__ import annotations
 
 import base64
+import os
 import re
 import secrets
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx2
 import pytest
 import sqlalchemy as sa
+import structlog
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -31,6 +33,7 @@ from joserfc import jwt
 
 from mobid.app import Product
 from mobid.auth.tokens import SCOPES
+from mobid.cli import main
 from mobid.cli.demo.mail_server import Postbox, mail_server
 from mobid.config import key_folder, load
 from mobid.domain.actors import SYSTEM
@@ -288,10 +291,12 @@ class Run:
 
     def commands(self) -> Places:
         """Return what commands show that read of secrets."""
-        words = ("token list", "effects list", "config show")
-        with ThreadPoolExecutor(len(words)) as together:
-            shown = together.map(lambda one: self.site.command(*one.split()).encode(), words)
-            return {f"mobid {one}": said for one, said in zip(words, shown, strict=True)}
+        shown: Places = {}
+        for words in ("token list", "effects list", "config show"):
+            done = CliRunner().invoke(main, ["--home", str(self.site.home), *words.split()])
+            assert done.exit_code == 0, done.output
+            shown[f"mobid {words}"] = done.output.encode()
+        return shown
 
     def tables(self) -> Places:
         """Return every table of the database, those of the jobs as well, and its file."""
@@ -319,6 +324,17 @@ class Run:
         return found
 
 
+@pytest.fixture
+def process_of_its_own() -> Iterator[None]:
+    """A command sets up the logging and the umask of its process; take that back."""
+    umask = os.umask(0o022)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("process_of_its_own")
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_secrets_are_found_nowhere(
     new_site: Callable[..., Site], tmp_path: Path, kind: str
