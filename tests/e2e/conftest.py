@@ -658,7 +658,7 @@ class Site:
 
     def phone(self, name: str, picture: Path) -> Phone:
         """Start the program of a phone; what it remembers is told by its name."""
-        return Phone(PHONE, self.folder / name, picture, name)
+        return Phone(PHONE, self.folder / name, [str(picture)], name)
 
     def handset(self, name: str) -> Handset:
         """Return a phone inside the test."""
