@@ -1,0 +1,3 @@
+from scim2_models import ScimProvider
+
+def load_default_provider() -> ScimProvider: ...
