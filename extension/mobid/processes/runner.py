@@ -109,7 +109,9 @@ class Runner:
             decision = None if user is None else self._parts.decision.decide(user)
             started = self._try_start(caller, decision)
             if started is not None:
-                return started
+                view, is_new = started
+                # One that was ordered meanwhile is opened by being shown.
+                return view if is_new else self.show(caller, view.id), is_new
 
     def _open(self, caller: Caller, instance_id: str) -> None:
         """Decide what an ordered Get is for, now that its owner is there; raise what is in the way."""

@@ -112,6 +112,8 @@ class LineToCA:
         self.settle_seconds = 0.0
         self.before_issue: Callable[[Order], Issued | Pending | None] = lambda _: None
         """What answers in the place of the CA, if it answers; or what happens before it does."""
+        self.before: Callable[[str], None] = lambda _: None
+        """What happens before a verb reaches the CA."""
         self.also: list[Issued] = []
         """More certificates that the CA has for the orders that it is asked to find."""
         self.forgets: set[str] = set()
@@ -141,6 +143,7 @@ class LineToCA:
         self.calls.append(verb)
         if self.away & {verb, "all"}:
             raise Unavailable("The CA does not answer.")
+        self.before(verb)
         yield
         if verb in self.mute:
             raise OutcomeUnknown("The answer of the CA was lost.")
