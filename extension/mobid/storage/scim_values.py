@@ -243,9 +243,9 @@ def flag(value: bool) -> str:  # noqa: FBT001  # it is what is turned into text
 def _ends(expression: ColumnElement[Any], wanted: str) -> Condition:
     if not wanted:
         return true()
-    length = func.length(expression)
-    tail = _ByCodePoint(func.substr(expression, length - (len(wanted) - 1)))
-    return and_(length >= len(wanted), tail == _bound(wanted))
+    # What is left of a shorter text is shorter than what is wanted, too, wherever it begins.
+    tail = func.substr(expression, func.length(expression) - (len(wanted) - 1))
+    return _ByCodePoint(tail) == _bound(wanted)
 
 
 def _next(text: str) -> str | None:

@@ -391,11 +391,11 @@ class TestTheGroupsOfAUser:
 
     def test_are_found_by(self, hr: SCIM) -> None:
         """By id, by name, by kind of membership; and groups by their members."""
-        anne, bert = hr.create("anne"), hr.create("bert")
-        inner = create(hr, "Inner", anne["id"])
-        outer = create(hr, "Outer", inner["id"], bert["id"])
-        assert hr.found(f'groups eq "{inner["id"]}"') == [anne["id"]]
-        assert set(hr.found('groups.display eq "OUTER"')) == {anne["id"], bert["id"]}
+        anne, bert, carl = hr.create("anne"), hr.create("bert"), hr.create("carl")
+        inner = create(hr, "Inner", anne["id"], carl["id"])
+        outer = create(hr, "Outer", inner["id"], bert["id"], carl["id"])
+        assert set(hr.found(f'groups eq "{inner["id"]}"')) == {anne["id"], carl["id"]}
+        assert len(hr.found('groups.display eq "OUTER"')) == 3
         assert hr.found('groups[display sw "out" and type eq "indirect"]') == [anne["id"]]
         assert hr.found('not (groups.type eq "direct")') == []
         assert hr.found(f'id eq "{outer["id"]}" and members eq "{bert["id"]}"', "/Groups") == [

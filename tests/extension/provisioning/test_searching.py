@@ -7,14 +7,14 @@ import itertools
 import json
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from mobid.domain.certificates import CAState, RevocationReason, Wanted
@@ -26,7 +26,7 @@ from mobid.storage.groups import GroupRow, add_members, insert_group
 from mobid.storage.scim_documents import rows_of, write_rows
 from mobid.storage.tables import certificates, external_ids, mobile_ids
 from mobid.storage.users import insert_user
-from mobid_scim.attributes import COMMON_ATTRIBUTES, Type
+from mobid_scim.attributes import COMMON_ATTRIBUTES, Attribute, Type
 from mobid_scim.filter import (
     And,
     Comparison,
@@ -48,26 +48,26 @@ from mobid_scim.resource import Resource, represent
 from mobid_scim.validation import read_resource
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
     from sqlalchemy import Connection
     from tests.extension.provisioning.conftest import Provider
 
     from mobid.provisioning.reading import Repository
-    from mobid_scim.attributes import Attribute
     from mobid_scim.resource import ResourceType
 
 BASE = "https://id.example/scim/v2"
-OURS = "urn:mobid:scim:schemas:extension:mobileid:2.0:User"
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
-# What folds, what sorts differently by language, what would be a wildcard, and texts around the
-# length of a key.
+MOMENTS = [START + timedelta(seconds=n) for n in range(3)]
+# What folds, what sorts differently by language, what would be a wildcard, what is at the end of a
+# range of code points, and texts around the length of a key.
 WORDS = [
-    "a", "A", "ab", "b", "Straße", "STRASSE", "strasse", "\u0130", "i\u0307", "\ufb01n", "FIN",
-    "é", "e\u0301", "_", "%", "a%b", "a_b", "\\", "'", '"', " ", "z", "Z",
-    "\U0001f600", "\uffee", "true", "work", "home",
-    "x" * 255, "x" * 256, "x" * 257, "x" * 256 + "y", "y" + "x" * 256, "é" * 256, "é" * 255 + "a" + "é",
+    "", "a", "A", "ab", "b", "Straße", "STRASSE", "strasse", "\u0130", "i\u0307", "\ufb01n", "FIN",
+    "é", "e\u0301", "_", "%", "a%b", "a_b", "\\", "'", '"', " ", "z", "Z", "\U0001f600", "\uffee",
+    "a\ud7ff", "a\ud7ffb", "a\ue000", "\U0010ffff", "\U0010ffffz", "true", "work", "home",
+    "x" * 255, "x" * 256, "x" * 257, "x" * 256 + "y", "y" + "x" * 256, "é" * 256, "é" * 255 + "aé",
 ]  # fmt: skip
-words = st.sampled_from(WORDS)
-moments = st.sampled_from([START + timedelta(seconds=n) for n in range(3)])
 EQUALITY = (Operator.EQ, Operator.NE)
 SUBSTRING = (Operator.CO, Operator.SW, Operator.EW)
 ORDER = (Operator.GT, Operator.GE, Operator.LT, Operator.LE)
@@ -80,146 +80,143 @@ OPERATORS = {
 }
 # Bytes in a column of their own cannot be searched for a part of their text.
 LIMITED = {"certificates.value": EQUALITY}
+IN_OTHER_TABLES = {"groups", "members", "mobileIds", "certificates"}
+AT_RANDOM = settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
-def unsorted(path: Path) -> bool:
-    """Tell whether there is no order: of complex and binary values, and of several that are rows."""
-    in_rows = {"groups", "members", "mobileIds", "certificates", "schemas"}
-    has_value = path.sub is None and path.attribute.sub("value") is not None
-    leaf = path.attribute.sub("value") if has_value else path.leaf
-    assert leaf is not None
-    return leaf.type in {Type.COMPLEX, Type.BINARY} or path.attribute.name in in_rows
+def paths_of(scope: ResourceType) -> list[Path]:
+    """Return every path that there is."""
+    owned: list[tuple[str | None, Attribute]] = [(None, one) for one in COMMON_ATTRIBUTES]
+    owned += [(None, one) for one in scope.schema.attributes]
+    owned += [(each.schema.id, one) for each in scope.extensions for one in each.schema.attributes]
+    return [
+        path
+        for urn, one in owned
+        for path in (Path(one, None, urn), *(Path(one, sub, urn) for sub in one.sub_attributes))
+    ]
 
 
-# --- random resources ------------------------------------------------------------------------------
-
-
-def values(attribute: Attribute) -> st.SearchStrategy[Any]:
-    """Return what a client may write."""
-    if attribute.multi_valued:
-        return st.lists(single(attribute), min_size=1, max_size=3).map(with_one_primary)
-    return single(attribute)
-
-
-def single(attribute: Attribute) -> st.SearchStrategy[Any]:
-    """Return one value."""
-    match attribute.type:
-        case Type.COMPLEX:
-            written = [sub for sub in attribute.sub_attributes if not sub.read_only]
-            return members(written)
-        case Type.BOOLEAN:
-            return st.booleans()
-        case Type.BINARY:
-            return words.map(lambda word: base64.b64encode(word.encode()).decode())
-    return words
-
-
-def members(attributes: list[Attribute]) -> st.SearchStrategy[dict[str, Any]]:
-    """Return an object with some of these attributes, most often a few."""
-    optional = {attribute.name: values(attribute) for attribute in attributes}
-    return st.sets(st.sampled_from(sorted(optional)), max_size=3).flatmap(
-        lambda names: st.fixed_dictionaries({name: optional[name] for name in sorted(names)})
-    )
-
-
-def with_one_primary(items: list[Any]) -> list[Any]:
-    """Let the first of several primary values be the one."""
-    seen = False
-    for item in items:
-        if isinstance(item, dict) and item.get("primary"):
-            item["primary"] = not seen
-            seen = True
-    return items
-
-
-@st.composite
-def documents(draw: st.DrawFn, scope: ResourceType) -> dict[str, Any]:
-    """Return a body of a User without its name."""
-    core = [one for one in scope.schema.attributes if not one.read_only and not one.required]
-    body = draw(members(core))
-    for extension in scope.extensions:
-        own = [one for one in extension.schema.attributes if not one.read_only]
-        body[extension.schema.id] = draw(st.just({}) | members(own))
-    return {**body, "schemas": [scope.schema.id, *(each.schema.id for each in scope.extensions)]}
+def has_order(path: Path) -> bool:
+    """Tell whether one can sort by it: not by complex and binary values, nor by rows elsewhere."""
+    value = path.attribute.sub("value") if path.sub is None else None
+    without = (value or path.leaf).type in {Type.COMPLEX, Type.BINARY}
+    return not without and path.attribute.name not in IN_OTHER_TABLES
 
 
 @dataclass
-class Population:
-    """Writes random resources of all types past SCIM: only their rows matter here."""
+class World:
+    """Random resources of all types, written past SCIM: only their rows matter here.
 
-    draw: st.DataObject
+    Few attributes and few words, so that resources have much in common, and something not.
+    """
+
+    random: Random
     connection: Connection
+    users: ResourceType
+    words: list[str] = field(init=False)
+    names: set[str] = field(init=False)
 
-    def fill(self, scope: ResourceType) -> None:
+    def __post_init__(self) -> None:
+        """Choose what this world is about."""
+        self.words = self.random.sample(WORDS, 6)
+        written = [path for path in paths_of(self.users) if not path.sub and not path.read_only]
+        self.names = {str(path) for path in self.random.sample(written, 5)}
+        self.names |= {self.random.choice(["emails", "addresses", "name"])}
+
+    def fill(self) -> None:
         """Write users, groups with members, and mobile IDs with certificates."""
-        users = [self._user(scope, number) for number in range(self._count(1, 4))]
-        groups = [self._group() for _ in range(self._count(0, 3))]
+        users = [self._user(number) for number in range(5)]
+        groups = [self._group() for _ in range(3)]
         for group in groups:
             inside = [one for one in groups if one != group and self._maybe()]
             people = [user for user in users if self._maybe()]
             add_members(self.connection, group, user_ids=people, subgroup_ids=inside)
-        profiles = [
-            self._profile(user, number) for user in users for number in range(self._count(0, 2))
-        ]
+        numbers = [(user, number) for user in users for number in range(self.random.randint(0, 2))]
+        profiles = [self._profile(user, number) for user, number in numbers]
         for profile in profiles:
-            for kind in list(Kind)[: self._count(0, 2)]:
+            for kind in self.random.sample(list(Kind), self.random.randint(0, 2)):
                 self._certificate(profile, kind)
         for name, ids in (("User", users), ("Group", groups), ("MobileID", profiles)):
             for one, client in itertools.product(ids, ("hr", "idm")):
                 if self._maybe():
                     self._external_id(name, client, one)
 
-    def _any(self, strategy: st.SearchStrategy[Any]) -> Any:
-        return self.draw.draw(strategy)
-
     def _maybe(self) -> bool:
-        return bool(self._any(st.booleans()))
+        return self.random.random() < 0.5
 
-    def _count(self, least: int, most: int) -> int:
-        return int(self._any(st.integers(least, most)))
+    def _word(self) -> str:
+        return self.random.choice(self.words)
 
-    def _user(self, scope: ResourceType, number: int) -> str:
-        body = self._any(documents(scope)) | {"userName": f"{self._any(words)} {number}"}
-        resource = read_resource(body, scope)
-        row = new_row(resource, "hr", self._any(moments))
+    def _moment(self) -> datetime:
+        return self.random.choice(MOMENTS)
+
+    def _value(self, attribute: Attribute) -> Any:
+        if not attribute.multi_valued:
+            return self._single(attribute)
+        items = [self._single(attribute) for _ in range(self.random.randint(1, 3))]
+        primary = self.random.randrange(-1, len(items))
+        for number, item in enumerate(items):
+            if isinstance(item, dict) and "primary" in item:
+                item["primary"] = number == primary
+        return items
+
+    def _single(self, attribute: Attribute) -> Any:
+        match attribute.type:
+            case Type.COMPLEX:
+                subs = [sub for sub in attribute.sub_attributes if not sub.read_only]
+                some = self.random.sample(subs, min(len(subs), self.random.randint(1, 4)))
+                return {sub.name: self._value(sub) for sub in some}
+            case Type.BOOLEAN:
+                return self._maybe()
+            case Type.BINARY:
+                return base64.b64encode(self._word().encode()).decode()
+        return self._word()
+
+    def _user(self, number: int) -> str:
+        body: dict[str, Any] = {"userName": f"{self._word()} {number}"}
+        for path in paths_of(self.users):
+            if str(path) in self.names - {"userName", "externalId"} and self.random.random() < 0.7:
+                owner = body if path.extension is None else body.setdefault(path.extension, {})
+                owner[path.attribute.name] = self._value(path.attribute)
+        schemas = [self.users.schema.id, *(each.schema.id for each in self.users.extensions)]
+        resource = read_resource({"schemas": schemas, **body}, self.users)
+        row = new_row(resource, "hr", self._moment())
         insert_user(self.connection, row)
         write_rows(self.connection, row.id, rows_of(resource))
         return row.id
 
     def _group(self) -> str:
-        name = self._any(words)
+        name = self._word()
+        document = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": name}
         row = GroupRow(
-            id=str(uuid.uuid4()),
+            id=str(uuid.UUID(int=self.random.getrandbits(128))),
             display_name=name,
             display_name_key=name.casefold(),
-            version=self._count(1, 12),
-            created_at=self._any(moments),
-            changed_at=self._any(moments),
+            version=self.random.randint(1, 12),
+            created_at=self._moment(),
+            changed_at=self._moment(),
             client="hr",
-            doc=f'{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],'
-            f'"displayName":{json.dumps(name)}}}',
+            doc=json.dumps(document),
         )
         insert_group(self.connection, row)
         return row.id
 
     def _profile(self, user_id: str, number: int) -> str:
+        texts = ("profile_name", "server_name", "user_label")
+        device = ("device_name", "device_platform", "device_model")
         row = {
-            "id": str(uuid.uuid4()),
+            "id": str(uuid.UUID(int=self.random.getrandbits(128))),
             "user_id": user_id,
             # A user has one live mobile ID.
-            "state": ProfileState.LOCKED if number else self._any(st.sampled_from(ProfileState)),
-            "version": self._count(1, 12),
-            "created_at": self._any(moments),
-            "changed_at": self._any(moments),
-            **{
-                name: self._any(st.just("") | words)
-                for name in ("profile_name", "server_name", "user_label")
-            },
-            **{
-                name: self._any(st.none() | st.just("") | words)
-                for name in ("device_name", "device_platform", "device_model")
-            },
-            **{name: self._any(st.none() | moments) for name in ("valid_from", "valid_to")},
+            "state": ProfileState.LOCKED if number else self.random.choice(list(ProfileState)),
+            "version": self.random.randint(1, 12),
+            "created_at": self._moment(),
+            "changed_at": self._moment(),
+            **{name: self.random.choice(["", self._word()]) for name in texts},
+            **{name: self.random.choice([None, "", self._word()]) for name in device},
+            **{name: self.random.choice([None, *MOMENTS]) for name in ("valid_from", "valid_to")},
         }
         self.connection.execute(insert(mobile_ids).values(row))
         return str(row["id"])
@@ -235,30 +232,28 @@ class Population:
             "subject": b"subject",
             "san": "",
             "not_before": START,
-            "not_after": self._any(moments),
+            "not_after": self._moment(),
             "profile_hash": "",
             "ordered_at": START,
-            "wanted": self._any(st.sampled_from([Wanted.VALID, Wanted.HELD])),
-            "ca_state": self._any(st.sampled_from(CAState)),
+            "wanted": self.random.choice([Wanted.VALID, Wanted.HELD]),
+            "ca_state": self.random.choice(list(CAState)),
             "quarantined": self._maybe(),
-            "der": self._any(st.none() | words.map(str.encode)),
+            "der": self.random.choice([None, b"", self._word().encode()]),
             "chain": [],
-            "serial": self._any(st.none() | st.just(uuid.uuid4().hex)),
+            "serial": self.random.choice([None, f"{self.random.getrandbits(64):x}"]),
             "reason": RevocationReason.UNSPECIFIED,
         }
         self.connection.execute(insert(certificates).values(row))
 
     def _external_id(self, kind: str, client: str, resource_id: str) -> None:
-        key = f"{self._any(words)} {resource_id[:2]}"
-        row = {"resource_type": kind, "client": client, "external_id": key}
+        row = {"resource_type": kind, "client": client, "external_id": self._word()}
         with suppress(IntegrityError), self.connection.begin_nested():
             self.connection.execute(insert(external_ids).values(resource_id=resource_id, **row))
 
 
 def all_of(repository: Repository, connection: Connection, scope: ResourceType) -> list[Resource]:
     """Return the resources as a client can see them at most, by id."""
-    names = frozenset(path.key for path in paths_of(scope))
-    everything = Projection(scope, Choice.ONLY, names)
+    everything = Projection(scope, Choice.ONLY, frozenset(path.key for path in paths_of(scope)))
     query = Query(projection=everything)
     rows, total = repository.place.page(connection, query, repository.attributes())
     assert total == len(rows)
@@ -276,141 +271,127 @@ def id_of(resource: Resource) -> str:
     return str(resource.values["id"])
 
 
-# --- random filters --------------------------------------------------------------------------------
-
-
-def paths_of(scope: ResourceType) -> list[Path]:
-    """Return every path that there is."""
-    owned: list[tuple[str | None, Attribute]] = [
-        (None, one) for one in (*COMMON_ATTRIBUTES, *scope.schema.attributes)
-    ]
-    owned += [(each.schema.id, one) for each in scope.extensions for one in each.schema.attributes]
-    return [
-        path
-        for urn, one in owned
-        for path in (Path(one, None, urn), *(Path(one, sub, urn) for sub in one.sub_attributes))
-    ]
-
-
 @dataclass
 class Asking:
-    """Makes filters about resources, mostly about values that some have."""
+    """Makes filters about resources, mostly about what some have and others have not."""
 
-    draw: st.DataObject
+    random: Random
     scope: ResourceType
-    resources: list[Resource]
+    resources: Sequence[Resource]
+    words: list[str]
+    paths: list[Path] = field(init=False)
 
-    def tree(self, depth: int = 3) -> Filter:
+    def __post_init__(self) -> None:
+        """Prefer the paths at which there is something."""
+        every = paths_of(self.scope)
+        assigned = [path for path in every if self._is_assigned(path)]
+        self.paths = assigned * 4 + every
+
+    def tree(self, depth: int = 2) -> Filter:
         """Return a filter."""
-        return self._tree(paths_of(self.scope), depth, inside=False)
+        return self._tree(self.paths, depth, inside=False)
 
     def _tree(self, paths: list[Path], depth: int, *, inside: bool) -> Filter:
-        kind = self._any(st.integers(0, 7 if depth else 3))
-        match kind:
-            case 0:
-                return Present(self._any(st.sampled_from(paths)))
-            case 1 | 2:
-                return self._comparison(paths)
-            case 3 if not inside:
-                return self._brackets(depth)
-            case 4:
-                return Not(self._tree(paths, depth - 1, inside=inside))
-            case 5 | 6 | 7:
-                parts = [self._tree(paths, depth - 1, inside=inside) for _ in range(2)]
-                return And(tuple(parts)) if kind == 5 else Or(tuple(parts))
-        return self._comparison(paths)
+        kind = self.random.randint(0, 9 if depth else 5)
+        if kind == 0:
+            return Present(self.random.choice(paths))
+        if kind < 3 and not inside:
+            return self._brackets(depth)
+        if kind < 6:
+            return self._comparison(paths)
+        if kind == 6:
+            return Not(self._tree(paths, depth - 1, inside=inside))
+        parts = tuple(self._tree(paths, depth - 1, inside=inside) for _ in range(2))
+        return And(parts) if kind < 8 + inside else Or(parts)
 
     def _brackets(self, depth: int) -> Filter:
-        several = [
-            path
-            for path in paths_of(self.scope)
-            if path.sub is None and path.attribute.multi_valued and path.attribute.sub_attributes
-        ]
-        path = self._any(st.sampled_from(several))
+        several = [one for one in self.paths if one.attribute.multi_valued and one.sub]
+        path = self.random.choice(several)
         subs = [Path(path.attribute, sub, path.extension) for sub in path.attribute.sub_attributes]
-        return ValuePath(path, self._tree(subs, max(depth - 1, 0), inside=True))
+        assigned = [one for one in subs if self._is_assigned(one)]
+        return ValuePath(
+            Path(path.attribute, None, path.extension),
+            self._tree(assigned * 3 + subs, max(depth, 1), inside=True),
+        )
+
+    def _is_assigned(self, path: Path) -> bool:
+        return any(values_of(one, path) for one in self.resources)
 
     def _comparison(self, paths: list[Path]) -> Comparison:
-        path = self._any(st.sampled_from([p for p in paths if p.leaf.type is not Type.COMPLEX]))
-        operators = LIMITED.get(str(path), OPERATORS[path.leaf.type])
-        operator = self._any(st.sampled_from(operators))
-        if operator in EQUALITY and self._any(st.integers(0, 5)) == 0:
+        path = self.random.choice([one for one in paths if one.leaf.type is not Type.COMPLEX])
+        operator = self.random.choice(LIMITED.get(str(path), OPERATORS[path.leaf.type]))
+        if operator in EQUALITY and self.random.random() < 0.15:
             return Comparison(path, operator, None)
         return Comparison(path, operator, self._literal(path))
 
     def _literal(self, path: Path) -> Any:
         match path.leaf.type:
             case Type.BOOLEAN:
-                return self._any(st.booleans())
+                return self.random.random() < 0.5
             case Type.DATE_TIME:
-                return self._any(moments)
-        known = sorted({str(value) for one in self.resources for value in values_of(one, path)})
-        text = self._any(words if not known else words | st.sampled_from(known))
-        start, end = sorted(self._any(st.tuples(*[st.integers(0, len(text))] * 2)))
-        return self._any(st.sampled_from([text, text, text.swapcase(), text[:end], text[start:]]))
-
-    def _any(self, strategy: st.SearchStrategy[Any]) -> Any:
-        return self.draw.draw(strategy)
+                return self.random.choice(MOMENTS)
+        known = [str(value) for one in self.resources for value in values_of(one, path)]
+        text = self.random.choice([*known, *known, *self.words])
+        start, end = sorted(self.random.randint(0, len(text)) for _ in range(2))
+        return self.random.choice([text] * 3 + [text.swapcase(), text[:end], text[start:]])
 
 
 class TestSearching:
     """One meaning: the engine's."""
 
     @pytest.mark.parametrize("name", ["User", "Group", "MobileID"])
-    @given(data=st.data())
-    @settings(
-        max_examples=20,
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
-    def test_finds_what_a_filter_means(
-        self, provider: Provider, name: str, data: st.DataObject
-    ) -> None:
+    @given(random=st.randoms(use_true_random=True))
+    @AT_RANDOM
+    def test_finds_what_a_filter_means(self, provider: Provider, name: str, random: Random) -> None:
         """The resources that SQL finds are those that the reference says yes to, and so is their number."""
-        repository = provider.repository(name)
-        scope = provider.product.endpoints[name].type
+        repository, endpoints = provider.repository(name), provider.product.endpoints
+        scope, place, attributes = endpoints[name].type, repository.place, repository.attributes()
         with Transactions(provider.database.engine).begin() as connection:
-            Population(data, connection).fill(provider.product.endpoints["User"].type)
+            world = World(random, connection, endpoints["User"].type)
+            world.fill()
             resources = all_of(repository, connection, scope)
-            for _ in range(8):
-                text = to_text(Asking(data, scope, resources).tree())
-                tree = parse(text, scope)
-                query = Query(projection=Projection(scope), filter=tree)
-                rows, total = repository.place.page(connection, query, repository.attributes())
-                meant = {id_of(one) for one in resources if matches(tree, one)}
-                assert {row.id for row in rows} == meant, text
-                assert total == len(meant)
+            asking = Asking(random, scope, resources, world.words)
+            texts = [to_text(asking.tree()) for _ in range(40)]
+            trees = [parse(text, scope) for text in texts]
+            meant = [{id_of(one) for one in resources if matches(tree, one)} for tree in trees]
+            answers = [attributes.condition(tree) for tree in trees]
+            told = select(place.table.c.id, *(each.label(None) for each in answers))
+            rows = connection.execute(told.where(place.there)).all()
+            for number, text in enumerate(texts):
+                assert {row.id for row in rows if row[number + 1]} == meant[number], text
+            for number in range(3):
+                query = Query(projection=Projection(scope), filter=trees[number])
+                page, total = place.page(connection, query, attributes)
+                assert {row.id for row in page} == meant[number], texts[number]
+                assert total == len(meant[number])
 
     @pytest.mark.parametrize("name", ["User", "Group", "MobileID"])
-    @given(data=st.data())
-    @settings(
-        max_examples=10,
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
+    @given(random=st.randoms(use_true_random=True))
+    @AT_RANDOM
     def test_sorts_as_the_reference_does(
-        self, provider: Provider, name: str, data: st.DataObject
+        self, provider: Provider, name: str, random: Random
     ) -> None:
         """By every path that has an order, both ways, page by page; equal ones by their ids."""
-        repository = provider.repository(name)
-        scope = provider.product.endpoints[name].type
-        sortable = [path for path in paths_of(scope) if not unsorted(path)]
+        repository, endpoints = provider.repository(name), provider.product.endpoints
+        scope, place, attributes = endpoints[name].type, repository.place, repository.attributes()
         with Transactions(provider.database.engine).begin() as connection:
-            Population(data, connection).fill(provider.product.endpoints["User"].type)
+            world = World(random, connection, endpoints["User"].type)
+            world.fill()
             resources = all_of(repository, connection, scope)
-            for _ in range(6):
-                path = read_sort_by(str(data.draw(st.sampled_from(sortable))), scope)
-                order = data.draw(st.sampled_from(SortOrder))
+            assigned = Asking(random, scope, resources, world.words).paths
+            for _ in range(8):
+                path = random.choice([one for one in assigned if has_order(one)])
+                by, order = read_sort_by(str(path), scope), random.choice(list(SortOrder))
                 found = []
-                for start in (1, 3, 5, 7):
+                for start in range(1, len(resources) + 1, 2):
                     query = Query(
                         projection=Projection(scope),
-                        sort_by=path,
+                        sort_by=by,
                         sort_order=order,
                         start_index=start,
                         count=2,
                     )
-                    rows, total = repository.place.page(connection, query, repository.attributes())
+                    rows, total = place.page(connection, query, attributes)
                     assert total == len(resources)
                     found += [row.id for row in rows]
-                assert found == [id_of(one) for one in ordered(resources, path, order)][:8], path
+                assert found == [id_of(one) for one in ordered(resources, by, order)], (by, order)
