@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from mobid_scim.attributes import Attribute, Schema, Type
+from mobid_scim.bulk.request import BulkLimits
 from mobid_scim.errors import NotFound
 from mobid_scim.listing import MAX_COUNT
 from mobid_scim.path import quoted
 from mobid_scim.resource import Operation, ResourceType, Values
 from mobid_scim.schemas.discovery import RESOURCE_TYPE, SCHEMA, SERVICE_PROVIDER_CONFIG
+from mobid_scim.service import Service
 
 _BEARER: Final = {
     "type": "oauthbearertoken",
@@ -26,6 +28,12 @@ class Discovery:
 
     types: Sequence[ResourceType]
     base_url: str
+    bulk: BulkLimits | None = None
+
+    @classmethod
+    def of(cls, service: Service[Any]) -> "Discovery":
+        """Return what a service has to tell."""
+        return cls(service.types, service.base_url, service.bulk)
 
     def service_provider_config(self) -> Values:
         """Return the features; what is not there is said not to be (RFC 7643, 5)."""
@@ -33,13 +41,21 @@ class Discovery:
         return {
             "schemas": [SERVICE_PROVIDER_CONFIG.id],
             "patch": {"supported": Operation.PATCH in operations},
-            "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+            "bulk": self._bulk(),
             "filter": {"supported": Operation.SEARCH in operations, "maxResults": MAX_COUNT},
             "changePassword": {"supported": False},
             "sort": {"supported": any(each.sorts for each in self.types)},
             "etag": {"supported": True},
             "authenticationSchemes": [_BEARER],
             "meta": self._meta("ServiceProviderConfig", "/ServiceProviderConfig"),
+        }
+
+    def _bulk(self) -> Values:
+        limits = self.bulk or BulkLimits(max_operations=0, max_payload_size=0)
+        return {
+            "supported": self.bulk is not None,
+            "maxOperations": limits.max_operations,
+            "maxPayloadSize": limits.max_payload_size,
         }
 
     def resource_types(self) -> list[Values]:

@@ -34,9 +34,10 @@ class Change:
 class ResourceRepository(Protocol):
     """The stored resources of one type, as one caller may see them.
 
-    Every method of this and the following protocols is one transaction, and may raise a SCIMError
-    or an error of the product that the app translates. `projection` says which computed values
-    the answer needs; what is given beyond that is cut off.
+    Every method of this and the following protocols is one transaction, unless the repository is
+    one of a `Transaction`, and may raise a SCIMError or an error of the product that the app
+    translates. `projection` says which computed values the answer needs; what is given beyond that
+    is cut off.
     """
 
     @property

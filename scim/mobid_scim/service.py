@@ -1,10 +1,12 @@
 """The operations of the protocol over repositories: everything but HTTP."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from mobid_scim.bulk.request import BulkLimits
 from mobid_scim.errors import (
     Conflict,
     InvalidValue,
@@ -24,10 +26,13 @@ from mobid_scim.repository import Change, Deletes, ResourceRepository, Writes
 from mobid_scim.resource import Operation, Resource, ResourceType, StoredResource, represent
 from mobid_scim.rows import RowChanges
 from mobid_scim.search_request import SearchRequest
+from mobid_scim.transaction import Transaction, Transactional
 from mobid_scim.type_filter import with_type_known
 from mobid_scim.validation import read_resource
 
 CallerT = TypeVar("CallerT")
+Me = Callable[[CallerT], tuple[str, str] | None]
+"""Tells the type's name and the id of the resource that is the caller's own, if there is one."""
 Precondition = Callable[[str], bool]
 """Tells whether a version is one that the client accepts (If-Match)."""
 _Plan = Callable[[StoredResource, Resource], Resource]
@@ -64,9 +69,21 @@ class _Writing:
 
 
 class Service(Generic[CallerT]):
-    """What the provider offers; `base_url` is where clients reach it, and is part of locations."""
+    """What the provider offers; `base_url` is where clients reach it, and is part of locations.
 
-    def __init__(self, endpoints: Sequence[Endpoint[CallerT]], *, base_url: str) -> None:
+    What is not given is not there, and discovery says so: `bulk` lets Bulk requests in, which are one
+    transaction each where there is a `unit`; `me` knows what /Me stands for.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint[CallerT]],
+        *,
+        base_url: str,
+        me: Me[CallerT] = lambda _: None,
+        bulk: BulkLimits | None = None,
+        unit: Transactional[CallerT] | None = None,
+    ) -> None:
         parts = urlsplit(base_url)
         if not parts.scheme or not parts.netloc:
             raise ValueError(f'The base URL "{base_url}" of SCIM is not absolute.')
@@ -74,11 +91,33 @@ class Service(Generic[CallerT]):
         self.endpoints: Mapping[str, Endpoint[CallerT]] = {
             endpoint.type.name: endpoint for endpoint in endpoints
         }
+        self.bulk = bulk
+        self.unit = unit
+        self._me = me
 
     @property
     def types(self) -> list[ResourceType]:
         """Return the resource types that are there."""
         return [endpoint.type for endpoint in self.endpoints.values()]
+
+    def bound(self, transaction: Transaction) -> "Service[CallerT]":
+        """Return the same service on the repositories of one transaction."""
+        inside = copy(self)
+        inside.endpoints = {
+            name: Endpoint(endpoint.type, _within(transaction, name))
+            for name, endpoint in self.endpoints.items()
+        }
+        return inside
+
+    def me(self, caller: CallerT) -> tuple[ResourceType, str]:
+        """Return which resource /Me stands for (RFC 7644, 3.11), or raise NotYetImplemented."""
+        found = self._me(caller)
+        if found is None:
+            raise NotYetImplemented(
+                "/Me is not available: no resource stands for whoever calls; use its own URL."
+            )
+        name, resource_id = found
+        return self.endpoints[name].type, resource_id
 
     def check_available(self, scope: ResourceType, operation: Operation) -> None:
         """Raise NotYetImplemented if the resource type has no such operation."""
@@ -247,6 +286,10 @@ class Service(Generic[CallerT]):
         if not isinstance(repository, Writes):
             raise _not_there(scope, operation)
         return repository, repository
+
+
+def _within(transaction: Transaction, name: str) -> Callable[[object], ResourceRepository]:
+    return lambda _: transaction.repository(name)
 
 
 def _not_there(scope: ResourceType, operation: Operation) -> NotYetImplemented:

@@ -5,9 +5,11 @@ Its storage evaluates filters and sorts by the reference meaning of the engine.
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import pytest
 from flask import Flask, Request
@@ -22,7 +24,7 @@ from mobid_scim.match import matches
 from mobid_scim.ordering import ordered
 from mobid_scim.patch_rows import rows_of
 from mobid_scim.projection import Projection
-from mobid_scim.repository import Change
+from mobid_scim.repository import Change, ResourceRepository
 from mobid_scim.resource import (
     Extension,
     Operation,
@@ -110,6 +112,16 @@ class Rows:
     loaded: int = 0
     """How many members were read."""
     before_replace: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def undone_by_errors(self) -> Iterator[None]:
+        """Be as before after a block that is left by an exception."""
+        before = dict(self.stored), dict(self.external_ids), dict(self.members)
+        try:
+            yield
+        except BaseException:
+            self.stored, self.external_ids, self.members = before
+            raise
 
 
 @dataclass(frozen=True)
@@ -272,6 +284,25 @@ class MemoryNotes:
         return Page(found[query.offset : query.offset + query.count], len(found))
 
 
+@dataclass(frozen=True)
+class MemoryTransaction:
+    """A transaction on what is in memory; nobody else is there to look into it."""
+
+    rows: Rows
+    caller: str
+
+    def repository(self, name: str) -> ResourceRepository:
+        """Return the repository of a type."""
+        if name == NOTES.name:
+            return MemoryNotes(self.caller)
+        scope = {"User": USERS, "Group": GROUPS}[name]
+        return Memory(scope, UNIQUE[name], self.rows, self.caller)
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Return a block that is undone alone."""
+        return self.rows.undone_by_errors()
+
+
 TOKENS = {"Bearer read-write": "alice", "Bearer other": "bob", "Bearer read-only": "reader"}
 
 
@@ -294,15 +325,18 @@ def translate(error: Exception) -> NotFound | None:
     return NotFound("It burned.") if isinstance(error, LookupError) else None
 
 
-def provider(rows: Rows, *types: ResourceType) -> Flask:
+UNIQUE = {"User": "userName", "Group": "displayName"}
+
+
+def provider(rows: Rows, *types: ResourceType, **abilities: Any) -> Flask:
     """Return an application with these types of resources, and notes, below /scim/v2."""
-    names = {"User": "userName", "Group": "displayName"}
     service = Service[str](
         [
-            *(Endpoint(each, partial(Memory, each, names[each.name], rows)) for each in types),
+            *(Endpoint(each, partial(Memory, each, UNIQUE[each.name], rows)) for each in types),
             Endpoint(NOTES, MemoryNotes),
         ],
         base_url=BASE,
+        **abilities,
     )
     app = Flask("provider")
     app.register_blueprint(
@@ -347,6 +381,30 @@ def client(app: Flask) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = "Bearer read-write"
     return client
+
+
+@pytest.fixture
+def transactions(rows: Rows) -> Callable[[str], AbstractContextManager[MemoryTransaction]]:
+    """Return what begins a transaction."""
+
+    @contextmanager
+    def begin(caller: str) -> Iterator[MemoryTransaction]:
+        with rows.undone_by_errors():
+            yield MemoryTransaction(rows, caller)
+
+    return begin
+
+
+@pytest.fixture
+def client_of(rows: Rows) -> Callable[..., FlaskClient]:
+    """Return a function that makes a client of a provider with some of the optional abilities."""
+
+    def make(rights: str = "read-write", **abilities: Any) -> FlaskClient:
+        client = provider(rows, USERS, GROUPS, **abilities).test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {rights}"
+        return client
+
+    return make
 
 
 @pytest.fixture

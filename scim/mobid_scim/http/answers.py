@@ -4,6 +4,7 @@ from flask import Response
 
 from mobid_scim import wire
 from mobid_scim.errors import SCIMError
+from mobid_scim.http.reading import Return
 from mobid_scim.resource import StoredResource
 
 
@@ -15,6 +16,13 @@ def answer(body: bytes, *, status: int = 200) -> Response:
 def with_version(to: Response, stored: StoredResource) -> Response:
     """Return the answer with the version of a resource (RFC 7644, 3.14)."""
     to.headers["ETag"] = f'W/"{stored.version}"'
+    return to
+
+
+def with_preference(to: Response, preferred: Return | None) -> Response:
+    """Return the answer with the preference that it follows (RFC 7240, 3)."""
+    if preferred is not None:
+        to.headers["Preference-Applied"] = f"return={preferred}"
     return to
 
 

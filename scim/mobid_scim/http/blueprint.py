@@ -6,6 +6,7 @@ so a stranger gets 401 everywhere, and everybody gets errors as SCIM has them.
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, TypeVar
 
 from flask import Blueprint, Request, Response, g, request
@@ -19,11 +20,10 @@ from mobid_scim.errors import (
     InternalError,
     MethodNotAllowed,
     NotFound,
-    NotYetImplemented,
     PayloadTooLarge,
     SCIMError,
 )
-from mobid_scim.http import discovery
+from mobid_scim.http import bulk, discovery
 from mobid_scim.http.answers import refusal
 from mobid_scim.http.resources import Authorize, ResourceViews, View
 from mobid_scim.service import Service
@@ -73,7 +73,7 @@ def blueprint(
     def refuse(error: Exception) -> Response:
         return refusal(_translated(error, translate))
 
-    for rule, view in discovery.views(Discovery(service.types, service.base_url)).items():
+    for rule, view in discovery.views(Discovery.of(service)).items():
         _add(scim, rule, {"GET": view})
     for scope in service.types:
         _add(scim, scope.endpoint, views.of_all(scope))
@@ -81,8 +81,9 @@ def blueprint(
         _add(scim, f"{scope.endpoint}/<resource_id>", views.of_one(scope))
     _add(scim, "/", views.of_root())
     _add(scim, "/.search", views.of_root_search())
-    _add(scim, "/Bulk", _not_there("POST"))
-    _add(scim, "/Me", _not_there("GET", "POST", "PUT", "PATCH", "DELETE"))
+    refusal_of = partial(_translated, translate=translate)
+    _add(scim, "/Bulk", bulk.views(service, authorize, refusal_of))
+    _add(scim, "/Me", views.of_me())
     _add(scim, "/<scim_rest:unknown>", dict.fromkeys(_METHODS, _no_such_path))
     return scim
 
@@ -127,13 +128,6 @@ class _Rest(BaseConverter):
 
 def _know_the_rest(state: BlueprintSetupState) -> None:
     state.app.url_map.converters["scim_rest"] = _Rest
-
-
-def _not_there(*methods: str) -> Mapping[str, View]:
-    def view() -> Response:
-        raise NotYetImplemented(f"{request.method} {request.path} is not available here.")
-
-    return dict.fromkeys(methods, view)
 
 
 def _no_such_path(unknown: str) -> Response:

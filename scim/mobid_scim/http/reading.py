@@ -1,6 +1,7 @@
 """What a request holds: parameters, a bounded body, preconditions and preferences."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -12,8 +13,15 @@ from mobid_scim.projection import Projection
 from mobid_scim.resource import ResourceType
 from mobid_scim.service import Precondition
 
+
+class Return(StrEnum):
+    """How much of what was written comes back (RFC 7240, 4.2)."""
+
+    MINIMAL = "minimal"
+    REPRESENTATION = "representation"
+
+
 _MEDIA_TYPES: Final = frozenset({wire.MEDIA_TYPE, "application/json"})
-_LIMITS: Final = strict_json.DEFAULT_LIMITS
 _MAX_PARAMETERS: Final = 100
 
 
@@ -44,7 +52,7 @@ def parameters() -> Mapping[str, str]:
     return found
 
 
-def body() -> object:
+def body(limits: strict_json.Limits = strict_json.DEFAULT_LIMITS) -> object:
     """Read and parse the body; the limit holds for chunked ones, too."""
     if request.mimetype not in _MEDIA_TYPES:
         raise UnsupportedMediaType(f"Send the body as {wire.MEDIA_TYPE}.")
@@ -53,9 +61,9 @@ def body() -> object:
         raise UnsupportedMediaType("Send the body in UTF-8.")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body without a Content-Encoding.")
-    if (request.content_length or 0) > _LIMITS.size:
-        raise PayloadTooLarge(f"The body is larger than {_LIMITS.size} bytes.")
-    return strict_json.loads(_read(_LIMITS.size + 1))
+    if (request.content_length or 0) > limits.size:
+        raise PayloadTooLarge(f"The body is larger than {limits.size} bytes.")
+    return strict_json.loads(_read(limits.size + 1), limits=limits)
 
 
 def _read(limit: int) -> bytes:
@@ -80,7 +88,11 @@ def is_known(version: str) -> bool:
     return request.if_none_match.star_tag or request.if_none_match.contains_weak(version)
 
 
-def prefers_minimal() -> bool:
-    """Tell whether the client wants no body back (RFC 7240, 4.2)."""
+def preferred_return() -> Return | None:
+    """Return how much of an answer the client wants (RFC 7240, 4.2); its first wish counts."""
     wishes = ",".join(request.headers.getlist("Prefer")).split(",")
-    return any(wish.split(";")[0].replace(" ", "").lower() == "return=minimal" for wish in wishes)
+    for wish in wishes:
+        name, _, value = wish.split(";")[0].replace(" ", "").lower().partition("=")
+        if name == "return":
+            return Return(value.strip('"')) if value.strip('"') in list(Return) else None
+    return None

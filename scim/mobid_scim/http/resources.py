@@ -1,13 +1,17 @@
 """The views of resources: parse, call the service once, present."""
 
 from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Generic, TypeVar
 
-from flask import Response, g, request
+from flask import Response, after_this_request, g, request
 
 from mobid_scim import search_request, wire
+from mobid_scim.errors import NotYetImplemented
 from mobid_scim.http import reading
-from mobid_scim.http.answers import answer, with_version
+from mobid_scim.http.answers import answer, with_preference, with_version
+from mobid_scim.http.reading import Return
 from mobid_scim.projection import Projection
 from mobid_scim.resource import Operation, ResourceType, StoredResource, location
 from mobid_scim.search_request import SearchRequest
@@ -17,6 +21,7 @@ CallerT = TypeVar("CallerT")
 Authorize = Callable[[CallerT, ResourceType, Operation], None]
 """Returns if the caller may do that, or raises Forbidden or an error that is translated."""
 View = Callable[..., Response]
+_CREATED: Final = 201
 
 
 class ResourceViews(Generic[CallerT]):
@@ -46,6 +51,16 @@ class ResourceViews(Generic[CallerT]):
             "DELETE": lambda resource_id: self._delete(scope, resource_id),
         }
 
+    def of_me(self) -> Mapping[str, View]:
+        """Return the views of /Me, the alias of whoever calls (RFC 7644, 3.11).
+
+        To create oneself is not there.
+        """
+        return {
+            method: partial(self._me, method)
+            for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        }
+
     def of_root(self) -> Mapping[str, View]:
         """Return the views of the root, which searches all types (RFC 7644, 3.4.2.1)."""
         return {"GET": lambda: self._search_all(_asked)}
@@ -53,6 +68,20 @@ class ResourceViews(Generic[CallerT]):
     def of_root_search(self) -> Mapping[str, View]:
         """Return the views of /.search at the root."""
         return {"POST": lambda: self._search_all(_sent)}
+
+    def _me(self, method: str) -> Response:
+        scope, resource_id = self._service.me(g.scim_caller)
+        views = self.of_one(scope)
+        if method not in views:
+            raise NotYetImplemented("A resource cannot be created through /Me.")
+        permanent = location(resource_id, scope, self._service.base_url)
+
+        @after_this_request
+        def tell_where(response: Response) -> Response:
+            response.headers["Location"] = permanent
+            return response
+
+        return views[method](resource_id=resource_id)
 
     def _search(self, scope: ResourceType, read: Callable[[], SearchRequest]) -> Response:
         caller = self._caller(scope, Operation.SEARCH)
@@ -79,42 +108,37 @@ class ResourceViews(Generic[CallerT]):
 
     def _create(self, scope: ResourceType) -> Response:
         caller = self._caller(scope, Operation.CREATE)
-        projection = reading.projection(scope)
-        stored = self._service.create(caller, scope, reading.body(), projection)
-        created = self._present(stored, projection, status=201)
+        wanted = _Wanted.read(scope)
+        stored = self._service.create(caller, scope, reading.body(), wanted.needed)
+        created = self._written(stored, wanted, status=201)
         created.headers["Location"] = location(stored.id, scope, self._service.base_url)
         return created
 
     def _replace(self, scope: ResourceType, resource_id: str) -> Response:
         caller = self._caller(scope, Operation.REPLACE)
-        projection = reading.projection(scope)
+        wanted = _Wanted.read(scope)
         stored = self._service.replace(
             caller,
             scope,
             resource_id,
             reading.body(),
-            projection=projection,
+            projection=wanted.needed,
             precondition=reading.precondition(),
         )
-        return self._present(stored, projection)
+        return self._written(stored, wanted)
 
     def _patch(self, scope: ResourceType, resource_id: str) -> Response:
         caller = self._caller(scope, Operation.PATCH)
-        projection = reading.projection(scope)
-        minimal = reading.prefers_minimal()
+        wanted = _Wanted.read(scope)
         stored = self._service.patch(
             caller,
             scope,
             resource_id,
             reading.body(),
-            projection=Projection.without_rows(scope) if minimal else projection,
+            projection=wanted.needed,
             precondition=reading.precondition(),
         )
-        if not minimal:
-            return self._present(stored, projection)
-        patched = with_version(Response(status=204), stored)
-        patched.headers["Preference-Applied"] = "return=minimal"
-        return patched
+        return self._written(stored, wanted)
 
     def _delete(self, scope: ResourceType, resource_id: str) -> Response:
         caller = self._caller(scope, Operation.DELETE)
@@ -130,10 +154,41 @@ class ResourceViews(Generic[CallerT]):
     def _shown(self, stored: StoredResource, projection: Projection) -> bytes:
         return wire.resource(stored, projection, self._service.base_url)
 
+    def _written(self, stored: StoredResource, wanted: "_Wanted", *, status: int = 200) -> Response:
+        """Answer with what was written, or with its version alone."""
+        if wanted.minimal:
+            bare = Response(status=status if status == _CREATED else 204)
+            return with_preference(with_version(bare, stored), wanted.preferred)
+        return with_preference(
+            self._present(stored, wanted.projection, status=status), wanted.preferred
+        )
+
     def _present(
         self, stored: StoredResource, projection: Projection, *, status: int = 200
     ) -> Response:
         return with_version(answer(self._shown(stored, projection), status=status), stored)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a client that writes wants to see afterwards."""
+
+    projection: Projection
+    preferred: Return | None
+
+    @classmethod
+    def read(cls, scope: ResourceType) -> "_Wanted":
+        return cls(reading.projection(scope), reading.preferred_return())
+
+    @property
+    def minimal(self) -> bool:
+        return self.preferred is Return.MINIMAL
+
+    @property
+    def needed(self) -> Projection:
+        """Return what storage has to read: no rows for an answer without a body."""
+        scope = self.projection.scope
+        return Projection.without_rows(scope) if self.minimal else self.projection
 
 
 def _asked() -> SearchRequest:

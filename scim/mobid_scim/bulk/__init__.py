@@ -1,0 +1,1 @@
+"""Bulk requests (RFC 7644, 3.7): many operations in one, referring to each other."""
