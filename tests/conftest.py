@@ -600,8 +600,9 @@ class BothDatabases:
 
     @property
     def _is_narrowed(self) -> bool:
-        option = self._config.option
-        narrowing = (option.keyword, option.markexpr, option.deselect, option.maxfail, option.lf)
+        # Without its cache, pytest knows no `--last-failed`.
+        names = ("keyword", "markexpr", "deselect", "maxfail", "lf")
+        narrowing = [self._config.getoption(name, default=None) for name in names]
         return any(narrowing) or any("::" in arg for arg in self._config.args)
 
 

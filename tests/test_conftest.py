@@ -73,7 +73,8 @@ class TestTheCountOfBothDatabases:
         assert done.returncode == pytest.ExitCode.TESTS_FAILED
         assert "Tests with a database: 3 on sqlite, 2 on postgresql." in done.stdout
 
-    def test_leaves_a_narrowed_run_alone(self, tmp_path: Path) -> None:
-        """Who asks for one database gets it."""
-        done = run(tmp_path, SKIPPED_ON_ONE, "-k", "sqlite")
+    @pytest.mark.parametrize("cache", ["cacheprovider", "no:cacheprovider"])
+    def test_leaves_a_narrowed_run_alone(self, tmp_path: Path, cache: str) -> None:
+        """Who asks for one database gets it, also where pytest keeps nothing from run to run."""
+        done = run(tmp_path, SKIPPED_ON_ONE, "-k", "sqlite", "-p", cache)
         assert (done.returncode, "not tested alike" in done.stdout) == (0, False)

@@ -16,7 +16,7 @@ from flask import Flask
 
 from mobid.api import Problems, pki, register
 from mobid.app.errors import meaning_of
-from mobid.ca import Reason
+from mobid.ca import Addresses, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +56,10 @@ class NoOCSP:
     def crl(self) -> bytes:
         """Return nothing."""
         return b""
+
+    def addresses(self) -> Addresses:
+        """Return none: it publishes elsewhere."""
+        return Addresses(chain=None, crl=None, ocsp=None)
 
 
 @pytest.fixture

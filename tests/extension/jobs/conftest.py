@@ -221,6 +221,7 @@ _USER = {
     "user_name": "anne",
     "user_name_key": "anne",
     "display_name": "Anne",
+    "display_name_folded": "anne",
     "version": 1,
     "created_at": NOON,
     "changed_at": NOON,

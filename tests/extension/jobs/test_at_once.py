@@ -56,7 +56,9 @@ class TestANudge:
     def test_of_an_unknown_kind_is_refused(self, place: Place) -> None:
         """A misspelt kind would otherwise be work that nobody does."""
         with (
-            pytest.raises(UnknownKind, match='"letter" is no kind of work; it is one of certificate'),
+            pytest.raises(
+                UnknownKind, match='"letter" is no kind of work; it is one of certificate'
+            ),
             place.transactions.writing() as connection,
         ):
             place.effects().nudge(connection, "letter", "x", 1)
