@@ -384,9 +384,12 @@ class World:
         assert answer.status_code == 201, answer.text
         return Person(self, str(cast("dict[str, Any]", answer.json)["id"]), f"{name}@example.org")
 
-    def scim(self, method: str, path: str, body: object = None) -> TestResponse:
-        """Send a SCIM request."""
+    def scim(
+        self, method: str, path: str, body: object = None, *, if_match: str | None = None
+    ) -> TestResponse:
+        """Send a SCIM request, perhaps on the condition that this is still the version."""
         headers = {"Authorization": f"Bearer {self._tokens[Audience.SCIM]}"}
+        headers |= {} if if_match is None else {"If-Match": if_match}
         return self.http.open(f"/scim/v2{path}", method=method, json=body, headers=headers)
 
     def admin(self, action: str, **body: object) -> TestResponse:
