@@ -147,9 +147,11 @@ def _left_clean(connection: Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        raw = connection.connection.driver_connection
-        if isinstance(raw, sqlite3.Connection):
-            raw.rollback()
+        # PostgreSQL is not asked for its connection, which it may have ended.
+        if connection.dialect.name == "sqlite":
+            raw = connection.connection.driver_connection
+            if isinstance(raw, sqlite3.Connection):
+                raw.rollback()
         raise
 
 

@@ -92,15 +92,14 @@ def alive(place: Place) -> int:
 
 def nothing_is_lost(place: Place, record: Callable[[str, object], None]) -> None:
     """Every row that can be done was done, by key once, and the others are dead letters."""
+    dead = place.query(sa.text("SELECT id, work_error FROM certificates WHERE work_dead"))
+    assert {row.id: row.work_error for row in dead} == {
+        bad: f"ValueError: {bad} cannot be done" for bad in (f"bad-{n}" for n in range(BAD))
+    }
     done = {row.key for row in place.query(sa.text("SELECT key FROM outcomes"))}
     expected = {f"good-{n}" for n in range(GOOD)} | {f"flaky-{n}" for n in range(FLAKY)}
     assert done == expected | {"orphan"}
     assert count(place, "outcomes") == len(done)
-    dead = place.query(sa.text("SELECT id, work_error FROM certificates WHERE work_dead"))
-    assert {row.id for row in dead} == {f"bad-{n}" for n in range(BAD)}
-    assert {row.work_error for row in dead} == {
-        f"ValueError: {row.id} cannot be done" for row in dead
-    }
     twice = "(SELECT key FROM calls WHERE key LIKE 'good%' GROUP BY key HAVING count(*) > 1) AS t"
     record("keys called twice", count(place, twice))
 

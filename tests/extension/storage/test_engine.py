@@ -187,6 +187,26 @@ class TestWriting:
         engine.dispose()
 
 
+class TestAConnectionThatIsLost:
+    """What PostgreSQL ends is away, and no fault of ours."""
+
+    def test_for_its_transaction_was_idle_too_long(self, postgresql_database: Database) -> None:
+        """Who was stopped within a transaction, and comes back, can try again."""
+        transactions = Transactions(postgresql_database.engine)
+        is_there = text("SELECT 1 FROM pg_stat_activity WHERE pid = :pid")
+
+        def be_stopped() -> None:
+            with transactions.writing() as connection, transactions.reading() as other:
+                pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '1ms'"))
+                while other.execute(is_there, {"pid": pid}).first():
+                    continue
+                connection.execute(COUNT_USERS)
+
+        with pytest.raises(DatabaseUnavailable, match="OperationalError"):
+            be_stopped()
+
+
 class TestReading:
     """`Transactions.reading`."""
 
