@@ -303,6 +303,10 @@ class Mailbox:
         """Keep it."""
         self._letters.append(letter)
 
+    def told(self, address: str) -> list[str]:
+        """Return what somebody was told, in its order."""
+        return [one.event.value for one in self._letters if one.to == address]
+
     def last_to(self, address: str) -> Letter:
         """Return the newest letter to somebody."""
         return next(one for one in reversed(self._letters) if one.to == address)

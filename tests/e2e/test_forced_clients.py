@@ -6,11 +6,13 @@ and understood, and what it is about was read. Then the other one happens whole.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
+import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -315,3 +317,60 @@ class TestTwoClientsAndAGroup:
             lambda: rivals.patch(group, added(user_id)), lambda: rivals.world.scim("DELETE", group)
         )
         assert lost.status_code == 404
+
+
+class TestTwoAtOneAttempt:
+    """The thread that committed tries at once; a job of the same attempt is faster, or comes meanwhile."""
+
+    CLAIMS, SETTLES = ACTS + 1, ACTS + 2
+    """After the commit: an attempt is claimed, then the work has transactions of its own."""
+
+    @staticmethod
+    def others_try(rivals: Rivals, kind: str, subjects: set[str]) -> None:
+        """Let whoever hears of it try what these rows want, at the very same attempt."""
+        wanted = [one for one in rivals.world.product.effects.overview() if one.kind == kind]
+        ours = [(kind, one.id, one.attempt) for one in wanted if one.id in subjects]
+        assert ours
+        rivals.world.product.effects.committed(ours)
+
+    def ids(self, rivals: Rivals, query: str, subject: str) -> set[str]:
+        """Return the ids of rows."""
+        with rivals.world.product.engine.connect() as connection:
+            return set(connection.execute(sa.text(query), {"of": subject}).scalars())
+
+    def happened(self, rivals: Rivals, action: str, ids: set[str]) -> Counter[str]:
+        """Count what was audited of rows."""
+        query = sa.text("SELECT object_id FROM audit_events WHERE action = :action")
+        with rivals.world.product.engine.connect() as connection:
+            found = connection.execute(query, {"action": action}).scalars()
+            return Counter(one for one in found if one in ids)
+
+    @pytest.mark.parametrize("turn", [CLAIMS, SETTLES])
+    def test_send_one_letter(self, rivals: Rivals, turn: int) -> None:
+        """Whoever has the claim sends it, and the other does nothing."""
+        person = rivals.world.person("by mail")
+        person.start(GET)
+        query = "SELECT id FROM mails WHERE subject_id = :of"
+        with rivals.turns.held(partial(person.act, "next"), turn=turn) as held:
+            assert held.came
+            ids = self.ids(rivals, query, person.instance["id"])
+            self.others_try(rivals, "mail", ids)
+        assert self.happened(rivals, "mail.sent", ids) == Counter(ids)
+        assert rivals.world.mailbox.told(person.email) == ["qr_code"]
+
+    @pytest.mark.parametrize("turn", [CLAIMS, SETTLES])
+    def test_make_one_certificate_of_an_order(self, rivals: Rivals, turn: int) -> None:
+        """The CA is asked by one of them; the run goes on to the phone once."""
+        person = rivals.world.person()
+        person.start(GET)
+        person.act("next")
+        person.take_phone()
+        query = "SELECT id FROM certificates WHERE mobile_id = :of"
+        with rivals.turns.held(person.approve, turn=turn) as held:
+            assert held.came
+            ids = self.ids(rivals, query, person.mobile_id)
+            self.others_try(rivals, "certificate", ids)
+        rivals.world.until(lambda: person.look()["state"] == "waiting_device", "It is issued")
+        assert self.happened(rivals, "certificate.stored", ids) == Counter(ids)
+        run = {person.instance["id"]}
+        assert self.happened(rivals, "get.issued", run) == Counter(run)
