@@ -1,5 +1,6 @@
 """What the provider says about itself (RFC 7644, 4): derived from what is registered."""
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -7,7 +8,7 @@ from typing import Any, Final
 from mobid_scim.attributes import Attribute, Schema, Type
 from mobid_scim.bulk.request import BulkLimits
 from mobid_scim.errors import NotFound
-from mobid_scim.listing import MAX_COUNT
+from mobid_scim.listing import DEFAULT_COUNT, MAX_COUNT
 from mobid_scim.path import quoted
 from mobid_scim.resource import Operation, ResourceType, Values
 from mobid_scim.schemas.discovery import RESOURCE_TYPE, SCHEMA, SERVICE_PROVIDER_CONFIG
@@ -29,11 +30,14 @@ class Discovery:
     types: Sequence[ResourceType]
     base_url: str
     bulk: BulkLimits | None = None
+    cursor_lifetime: dt.timedelta | None = None
 
     @classmethod
     def of(cls, service: Service[Any]) -> "Discovery":
         """Return what a service has to tell."""
-        return cls(service.types, service.base_url, service.bulk)
+        cursors = service.cursors
+        lifetime = None if cursors is None else cursors.lifetime
+        return cls(service.types, service.base_url, service.bulk, lifetime)
 
     def service_provider_config(self) -> Values:
         """Return the features; what is not there is said not to be (RFC 7643, 5)."""
@@ -46,6 +50,7 @@ class Discovery:
             "changePassword": {"supported": False},
             "sort": {"supported": any(each.sorts for each in self.types)},
             "etag": {"supported": True},
+            **self._pagination(),
             "authenticationSchemes": [_BEARER],
             "meta": self._meta("ServiceProviderConfig", "/ServiceProviderConfig"),
         }
@@ -57,6 +62,20 @@ class Discovery:
             "maxOperations": limits.max_operations,
             "maxPayloadSize": limits.max_payload_size,
         }
+
+    def _pagination(self) -> Values:
+        """Tell of cursors (RFC 9865, 4); without them it is left out, as older clients refuse it."""
+        if self.cursor_lifetime is None:
+            return {}
+        described = {
+            "cursor": True,
+            "index": True,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": DEFAULT_COUNT,
+            "maxPageSize": MAX_COUNT,
+            "cursorTimeout": int(self.cursor_lifetime.total_seconds()),
+        }
+        return {"pagination": described}
 
     def resource_types(self) -> list[Values]:
         """Return all resource types (RFC 7643, 6)."""

@@ -10,7 +10,10 @@
     │   │   └── MalformedJSON   400 invalidSyntax, with the place in the text
     │   ├── InvalidPath         400 invalidPath
     │   ├── NoTarget            400 noTarget
-    │   └── InvalidValue        400 invalidValue
+    │   ├── InvalidValue        400 invalidValue
+    │   ├── InvalidCursor       400 invalidCursor
+    │   ├── ExpiredCursor       400 expiredCursor
+    │   └── InvalidCount        400 invalidCount
     ├── Unauthorized            401
     ├── Forbidden               403
     ├── NotFound                404
@@ -23,7 +26,7 @@
     ├── InternalError           500
     └── NotYetImplemented       501
 
-The status codes and scimTypes are those of RFC 7644, 3.12 (tables 8 and 9).
+The status codes and scimTypes are those of RFC 7644, 3.12 (tables 8 and 9), and of RFC 9865, 2.
 """
 
 from collections.abc import Mapping
@@ -95,6 +98,24 @@ class InvalidValue(BadRequest):
     """A required value is missing, or a value does not fit its attribute."""
 
     scim_type = "invalidValue"
+
+
+class InvalidCursor(BadRequest):
+    """The cursor is none of ours, or belongs to another client or another search."""
+
+    scim_type = "invalidCursor"
+
+
+class ExpiredCursor(BadRequest):
+    """The cursor is too old: the list has to be begun again."""
+
+    scim_type = "expiredCursor"
+
+
+class InvalidCount(BadRequest):
+    """The size of pages is negative, or differs from that of the list so far."""
+
+    scim_type = "invalidCount"
 
 
 class Unauthorized(SCIMError):

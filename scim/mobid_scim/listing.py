@@ -21,6 +21,18 @@ class SortOrder(StrEnum):
     DESCENDING = "descending"
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in an ordered list, which stays where it is when others come and go.
+
+    `key` is the repository's own: what the resource at that place is ordered by, ending with
+    something unique. Forward, a page begins behind it; backward, a page ends in front of it.
+    """
+
+    key: tuple[str | int | float | bool | None, ...]
+    backward: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """What to search; `start_index` counts from 1, `count` may be 0 to ask for the total only.
@@ -36,6 +48,8 @@ class Query:
     sort_order: SortOrder = SortOrder.ASCENDING
     start_index: int = 1
     count: int = DEFAULT_COUNT
+    after: Position | None = None
+    """Where `seek` begins, in place of `start_index`; None is the beginning of the list."""
 
     @property
     def offset(self) -> int:
@@ -45,7 +59,12 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The resources of one page, in a stable order, and how many match in all."""
+    """The resources of one page, in a stable order, and how many match in all.
+
+    `next` and `previous` are where other pages are, if there are any; `seek` alone tells them.
+    """
 
     resources: Sequence[StoredResource]
     total: int
+    next: Position | None = None
+    previous: Position | None = None

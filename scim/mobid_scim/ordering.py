@@ -50,14 +50,14 @@ def ordered(resources: Iterable[Resource], by: Path, order: SortOrder) -> list[R
     """
 
     def key(resource: Resource) -> tuple[bool, object]:
-        value = _value(resource, by)
+        value = counted(resource, by)
         return (True, 0) if value is None else (False, comparable(value, by.leaf))
 
     return sorted(resources, key=key, reverse=order is SortOrder.DESCENDING)
 
 
-def _value(resource: Resource, by: Path) -> object:
-    """Return what counts: of several values that have it the primary one, or else the first."""
+def counted(resource: Resource, by: Path) -> object:
+    """Return the value that counts: of several that have it the primary one, or else the first."""
     if by.sub is None or not by.attribute.multi_valued:
         return next(iter(values_of(resource, by)), None)
     whole = Path(by.attribute, None, by.extension)

@@ -77,6 +77,21 @@ class Writes(Protocol):
 
 
 @runtime_checkable
+class Seeks(Protocol):
+    """A repository whose lists can be walked from place to place, at the same cost however deep."""
+
+    def seek(self, query: Query) -> Page:
+        """Return the page at `query.after`, in the order of `search`, with positions around it.
+
+        Forward, it holds up to `query.count` resources behind the position, and backward the last
+        ones before it; both in the order of the list. `next` is the position of the last one, if
+        more come behind it, and `previous` that of the first one, backward, if any come before it.
+        With `count` 0 only the total is asked for. What is there during a whole walk is met once,
+        even if others come and go meanwhile, and the resource at a position is itself deleted.
+        """
+
+
+@runtime_checkable
 class Deletes(Protocol):
     """A repository whose resources clients delete."""
 

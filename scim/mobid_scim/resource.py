@@ -39,8 +39,9 @@ class ResourceType:
     """A kind of resource (RFC 7643, 6); `endpoint` starts with a slash.
 
     `operations` are those that are there; discovery tells no others. `sorts` says that searches
-    sort. `by_row` names multi-valued core attributes whose values storage keeps row by row, one
-    per `value`: they are never part of a document, and change by `RowChanges`.
+    sort, `seeks` that they go on at cursors (its repository is one of `Seeks`). `by_row` names
+    multi-valued core attributes whose values storage keeps row by row, one per `value`: they are
+    never part of a document, and change by `RowChanges`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ResourceType:
     extensions: tuple[Extension, ...] = ()
     operations: frozenset[Operation]
     sorts: bool = False
+    seeks: bool = False
     by_row: frozenset[str] = frozenset()
     shows_documents: bool = field(init=False, repr=False, compare=False)
     """Whether everything that clients write is returned by default, so that text can be sent."""

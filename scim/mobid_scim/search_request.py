@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mobid_scim.errors import InvalidSyntax, InvalidValue, NotYetImplemented
+from mobid_scim.errors import InvalidCount, InvalidSyntax, InvalidValue, NotYetImplemented
 from mobid_scim.filter import Filter, parse
 from mobid_scim.listing import DEFAULT_COUNT, MAX_COUNT, Query, SortOrder
 from mobid_scim.message import read_message
@@ -28,7 +28,8 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,100}")
 class SearchRequest:
     """A search before it is known among which resources; its texts are as the client sent them.
 
-    `start_index` is at least 1, `count` at least 0 and at most MAX_COUNT (RFC 7644, 3.4.2.4).
+    `start_index` is at least 1, `count` at least 0 and at most MAX_COUNT (RFC 7644, 3.4.2.4); None
+    is what we choose. An empty `cursor` asks for the first page by cursor (RFC 9865, 2).
     """
 
     filter: str | None = None
@@ -37,7 +38,8 @@ class SearchRequest:
     sort_by: str | None = None
     sort_order: SortOrder = SortOrder.ASCENDING
     start_index: int = 1
-    count: int = DEFAULT_COUNT
+    count: int | None = None
+    cursor: str | None = None
 
     def query(self, scope: ResourceType) -> Query:
         """Return the query among resources of one type, or raise the error of what is wrong."""
@@ -54,7 +56,7 @@ class SearchRequest:
             sort_by=None if self.sort_by is None else read_sort_by(self.sort_by, scope),
             sort_order=self.sort_order,
             start_index=self.start_index,
-            count=self.count,
+            count=DEFAULT_COUNT if self.count is None else self.count,
         )
 
 
@@ -77,9 +79,11 @@ def from_body(body: object) -> SearchRequest:
 
 
 def _request(texts: Mapping[str, str], numbers: Mapping[str, int]) -> SearchRequest:
-    if "cursor" in texts:
-        raise NotYetImplemented("Paging by cursor is not available; leave cursor.")
-    order = texts.get("sortOrder")
+    order, count = texts.get("sortOrder"), numbers.get("count")
+    if "cursor" in texts and "startIndex" in numbers:
+        raise InvalidValue('Send "cursor" or "startIndex", not both.')
+    if "cursor" in texts and count is not None and count < 0:
+        raise InvalidCount(f"count is at least 0, and at most {MAX_COUNT}.")
     return SearchRequest(
         filter=texts.get("filter"),
         attributes=texts.get("attributes"),
@@ -87,7 +91,8 @@ def _request(texts: Mapping[str, str], numbers: Mapping[str, int]) -> SearchRequ
         sort_by=texts.get("sortBy"),
         sort_order=SortOrder.ASCENDING if order is None else read_sort_order(order),
         start_index=max(1, min(numbers.get("startIndex", 1), _MAX_START_INDEX)),
-        count=max(0, min(numbers.get("count", DEFAULT_COUNT), MAX_COUNT)),
+        count=None if count is None else max(0, min(count, MAX_COUNT)),
+        cursor=texts.get("cursor"),
     )
 
 

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from mobid_scim.bulk.request import BulkLimits
+from mobid_scim.cursors import Cursors
 from mobid_scim.errors import (
     Conflict,
-    InvalidValue,
     NotFound,
     NotYetImplemented,
     PreconditionFailed,
 )
-from mobid_scim.filter import check_operators, parse_each
+from mobid_scim.filter import check_operators
 from mobid_scim.listing import Page, Query
 from mobid_scim.patch import apply
 from mobid_scim.patch_request import read_request
@@ -22,12 +22,10 @@ from mobid_scim.patch_rows import row_changes, rows_of
 from mobid_scim.path import quoted
 from mobid_scim.projection import Projection
 from mobid_scim.put import replaced
-from mobid_scim.repository import Change, Deletes, ResourceRepository, Writes
+from mobid_scim.repository import Change, Deletes, ResourceRepository, Seeks, Writes
 from mobid_scim.resource import Operation, Resource, ResourceType, StoredResource, represent
 from mobid_scim.rows import RowChanges
-from mobid_scim.search_request import SearchRequest
 from mobid_scim.transaction import Transaction, Transactional
-from mobid_scim.type_filter import with_type_known
 from mobid_scim.validation import read_resource
 
 CallerT = TypeVar("CallerT")
@@ -51,14 +49,6 @@ class Endpoint(Generic[CallerT]):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A page of resources of several types, each with what the client wants of it."""
-
-    resources: Sequence[tuple[StoredResource, Projection]]
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Writing:
     """What a PUT and a PATCH have in common, besides the resource that they make."""
 
@@ -72,7 +62,8 @@ class Service(Generic[CallerT]):
     """What the provider offers; `base_url` is where clients reach it, and is part of locations.
 
     What is not given is not there, and discovery says so: `bulk` lets Bulk requests in, which are one
-    transaction each where there is a `unit`; `me` knows what /Me stands for.
+    transaction each where there is a `unit`; `me` knows what /Me stands for; `cursors` seal places
+    in lists.
     """
 
     def __init__(
@@ -83,6 +74,7 @@ class Service(Generic[CallerT]):
         me: Me[CallerT] = lambda _: None,
         bulk: BulkLimits | None = None,
         unit: Transactional[CallerT] | None = None,
+        cursors: Cursors[CallerT] | None = None,
     ) -> None:
         parts = urlsplit(base_url)
         if not parts.scheme or not parts.netloc:
@@ -93,7 +85,10 @@ class Service(Generic[CallerT]):
         }
         self.bulk = bulk
         self.unit = unit
+        self.cursors = cursors
         self._me = me
+        if cursors is not None:
+            self._check_seeks()
 
     @property
     def types(self) -> list[ResourceType]:
@@ -119,6 +114,12 @@ class Service(Generic[CallerT]):
         name, resource_id = found
         return self.endpoints[name].type, resource_id
 
+    def _check_seeks(self) -> None:
+        """Fail at once, rather than for the first client that believes discovery."""
+        for scope in self.types:
+            if Operation.SEARCH in scope.operations and not scope.seeks:
+                raise ValueError(f"{scope.name} has no cursors, so the service cannot offer them.")
+
     def check_available(self, scope: ResourceType, operation: Operation) -> None:
         """Raise NotYetImplemented if the resource type has no such operation."""
         if operation not in scope.operations:
@@ -138,30 +139,14 @@ class Service(Generic[CallerT]):
             check_operators(query.filter, repository.operators)
         return repository.search(query)
 
-    def search_all(
-        self, caller: CallerT, scopes: Sequence[ResourceType], request: SearchRequest
-    ) -> Found:
-        """Return a page of several types, one after the other (RFC 7644, 3.4.2.1).
-
-        Raises InvalidValue for a sort: no storage compares resources of different types.
-        """
-        if request.sort_by is not None:
-            raise InvalidValue("Resources of several types cannot be sorted; search one endpoint.")
-        trees = (
-            [None] * len(scopes) if request.filter is None else parse_each(request.filter, scopes)
-        )
-        resources: list[tuple[StoredResource, Projection]] = []
-        total = 0
-        for scope, tree in zip(scopes, trees, strict=True):
-            query = replace(
-                request.filtered_by(None if tree is None else with_type_known(tree, scope), scope),
-                start_index=max(1, request.start_index - total),
-                count=request.count - len(resources),
-            )
-            page = self.search(caller, scope, query)
-            resources += [(stored, query.projection) for stored in page.resources]
-            total += page.total
-        return Found(resources, total)
+    def seek(self, caller: CallerT, scope: ResourceType, query: Query) -> Page:
+        """Return the page at a position (RFC 9865), as `search` does by index."""
+        repository = self._repository(caller, scope, Operation.SEARCH)
+        if not isinstance(repository, Seeks):
+            raise NotYetImplemented(f"{scope.endpoint} has no cursors; leave cursor.")
+        if query.filter is not None:
+            check_operators(query.filter, repository.operators)
+        return repository.seek(query)
 
     def create(
         self, caller: CallerT, scope: ResourceType, body: object, projection: Projection

@@ -34,17 +34,27 @@ def resource(stored: StoredResource, projection: Projection, base_url: str) -> b
     return orjson.dumps(projection.apply(represent(stored, scope, base_url)))
 
 
-def page(items: Sequence[bytes], *, total: int, start_index: int) -> bytes:
-    """Return a ListResponse (RFC 7644, 3.4.2); `itemsPerPage` is what this page holds.
+def page(
+    items: Sequence[bytes],
+    *,
+    total: int,
+    start_index: int | None,
+    next_cursor: str | None = None,
+    previous_cursor: str | None = None,
+) -> bytes:
+    """Return a ListResponse (RFC 7644, 3.4.2; RFC 9865, 2); `itemsPerPage` is what this page holds.
 
     The resources come last: a client is known that wants its counters first.
     """
-    head = {
+    members = {
         "schemas": [LIST_RESPONSE],
         "totalResults": total,
         "startIndex": start_index,
         "itemsPerPage": len(items),
+        "previousCursor": previous_cursor,
+        "nextCursor": next_cursor,
     }
+    head = {name: value for name, value in members.items() if value is not None}
     return orjson.dumps(head)[:-1] + b',"Resources":[' + b",".join(items) + b"]}"
 
 

@@ -19,9 +19,9 @@ from mobid_scim.attributes import Attribute, Mutability, Returned, Schema, Type
 from mobid_scim.errors import Forbidden, NotFound, PreconditionFailed, Unauthorized, Uniqueness
 from mobid_scim.filter import Operator
 from mobid_scim.http import blueprint
-from mobid_scim.listing import Page, Query
-from mobid_scim.match import matches
-from mobid_scim.ordering import ordered
+from mobid_scim.listing import Page, Position, Query, SortOrder
+from mobid_scim.match import comparable, matches
+from mobid_scim.ordering import counted, ordered
 from mobid_scim.patch_rows import rows_of
 from mobid_scim.projection import Projection
 from mobid_scim.repository import Change, ResourceRepository
@@ -74,6 +74,7 @@ USERS = ResourceType(
     extensions=(Extension(ENTERPRISE_USER), Extension(BADGES)),
     operations=frozenset(Operation),
     sorts=True,
+    seeks=True,
 )
 
 NOTES = ResourceType(
@@ -86,6 +87,7 @@ NOTES = ResourceType(
         attributes=(Attribute("text", mutability=Mutability.READ_ONLY),),
     ),
     operations=frozenset({Operation.READ, Operation.SEARCH}),
+    seeks=True,
 )
 
 
@@ -96,6 +98,7 @@ GROUPS = ResourceType(
     description="Sets of people",
     operations=frozenset(Operation),
     sorts=True,
+    seeks=True,
     by_row=frozenset({"members"}),
 )
 
@@ -160,6 +163,29 @@ class Memory:
 
     def search(self, query: Query) -> Page:
         """Return a page, filtered and sorted by the reference meaning."""
+        found = self._found(query)
+        page = found[query.offset : query.offset + query.count]
+        return Page(self._shown(page, query), len(found))
+
+    def seek(self, query: Query) -> Page:
+        """Return the page around a position; what is there is compared with the position itself."""
+        found = self._found(query)
+        backward = query.after is not None and query.after.backward
+        behind = found
+        if query.after is not None:
+            behind = [each for each in found if self._is_on(each, query.after, query)]
+        page = behind[-query.count :] if backward and query.count else behind[: query.count]
+        if not page:
+            return Page([], len(found))
+        more, less = page[-1] is not found[-1], page[0] is not found[0]
+        return Page(
+            self._shown(page, query),
+            len(found),
+            Position(self._place(page[-1], query)) if more else None,
+            Position(self._place(page[0], query), backward=True) if less else None,
+        )
+
+    def _found(self, query: Query) -> list[Resource]:
         every = [
             represent(self.get(key, projection=Projection(self.type)), self.type, BASE)
             for key in self._all()
@@ -167,11 +193,27 @@ class Memory:
         found = [each for each in every if query.filter is None or matches(query.filter, each)]
         if query.sort_by is not None:
             found = ordered(found, query.sort_by, query.sort_order)
-        page = [
-            self.get(str(each.values["id"]), projection=query.projection)
-            for each in found[query.offset : query.offset + query.count]
-        ]
-        return Page(page, len(found))
+        return found
+
+    def _shown(self, page: list[Resource], query: Query) -> list[StoredResource]:
+        return [self.get(str(each.values["id"]), projection=query.projection) for each in page]
+
+    def _place(self, resource: Resource, query: Query) -> tuple[Any, int]:
+        """Return what a resource is ordered by: its value, and then its number."""
+        value = None if query.sort_by is None else counted(resource, query.sort_by)
+        return value, int(str(resource.values["id"])[1:])
+
+    def _is_on(self, resource: Resource, position: Position, query: Query) -> bool:
+        """Tell whether a resource is on the side of a position to which it leads."""
+        (mine, number), (theirs, other) = self._place(resource, query), position.key
+        if query.sort_by is not None and mine != theirs:
+            leaf = query.sort_by.leaf
+            keys = [(each is None, comparable(each, leaf)) for each in (mine, theirs)]
+            if keys[0] != keys[1]:
+                above = keys[0][0] if keys[0][0] != keys[1][0] else keys[0] > keys[1]
+                behind = bool(above) is (query.sort_order is SortOrder.ASCENDING)
+                return behind is not position.backward
+        return number < int(str(other)) if position.backward else number > int(str(other))
 
     def create(self, resource: Resource, *, projection: Projection) -> StoredResource:
         """Store it under the next id."""
@@ -283,6 +325,10 @@ class MemoryNotes:
             found = []
         return Page(found[query.offset : query.offset + query.count], len(found))
 
+    def seek(self, query: Query) -> Page:
+        """Return all that there is: it fits on one page."""
+        return self.search(query)
+
 
 @dataclass(frozen=True)
 class MemoryTransaction:
@@ -383,8 +429,7 @@ def client(app: Flask) -> FlaskClient:
     return client
 
 
-@pytest.fixture
-def transactions(rows: Rows) -> Callable[[str], AbstractContextManager[MemoryTransaction]]:
+def beginning(rows: Rows) -> Callable[[str], AbstractContextManager[MemoryTransaction]]:
     """Return what begins a transaction."""
 
     @contextmanager
@@ -393,6 +438,25 @@ def transactions(rows: Rows) -> Callable[[str], AbstractContextManager[MemoryTra
             yield MemoryTransaction(rows, caller)
 
     return begin
+
+
+@pytest.fixture
+def transactions(rows: Rows) -> Callable[[str], AbstractContextManager[MemoryTransaction]]:
+    """Return what begins a transaction in the one storage."""
+    return beginning(rows)
+
+
+@pytest.fixture(scope="session")
+def fresh_client() -> Callable[..., FlaskClient]:
+    """Return a function that makes a client of a provider of its own, with transactions."""
+
+    def make(**abilities: Any) -> FlaskClient:
+        rows = Rows()
+        client = provider(rows, USERS, GROUPS, unit=beginning(rows), **abilities).test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = "Bearer read-write"
+        return client
+
+    return make
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The views of resources: parse, call the service once, present."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
@@ -15,6 +15,7 @@ from mobid_scim.http.reading import Return
 from mobid_scim.projection import Projection
 from mobid_scim.resource import Operation, ResourceType, StoredResource, location
 from mobid_scim.search_request import SearchRequest
+from mobid_scim.searching import find
 from mobid_scim.service import Service
 
 CallerT = TypeVar("CallerT")
@@ -34,13 +35,13 @@ class ResourceViews(Generic[CallerT]):
     def of_all(self, scope: ResourceType) -> Mapping[str, View]:
         """Return the views of the endpoint itself, such as /Users."""
         return {
-            "GET": lambda: self._search(scope, _asked),
+            "GET": lambda: self._search([scope], _asked),
             "POST": lambda: self._create(scope),
         }
 
     def of_search(self, scope: ResourceType) -> Mapping[str, View]:
         """Return the views of /.search below an endpoint (RFC 7644, 3.4.3)."""
-        return {"POST": lambda: self._search(scope, _sent)}
+        return {"POST": lambda: self._search([scope], _sent)}
 
     def of_one(self, scope: ResourceType) -> Mapping[str, View]:
         """Return the views of one resource."""
@@ -63,11 +64,11 @@ class ResourceViews(Generic[CallerT]):
 
     def of_root(self) -> Mapping[str, View]:
         """Return the views of the root, which searches all types (RFC 7644, 3.4.2.1)."""
-        return {"GET": lambda: self._search_all(_asked)}
+        return {"GET": lambda: self._search(self._searched(), _asked)}
 
     def of_root_search(self) -> Mapping[str, View]:
         """Return the views of /.search at the root."""
-        return {"POST": lambda: self._search_all(_sent)}
+        return {"POST": lambda: self._search(self._searched(), _sent)}
 
     def _me(self, method: str) -> Response:
         scope, resource_id = self._service.me(g.scim_caller)
@@ -83,20 +84,23 @@ class ResourceViews(Generic[CallerT]):
 
         return views[method](resource_id=resource_id)
 
-    def _search(self, scope: ResourceType, read: Callable[[], SearchRequest]) -> Response:
-        caller = self._caller(scope, Operation.SEARCH)
-        query = read().query(scope)
-        found = self._service.search(caller, scope, query)
-        items = [self._shown(stored, query.projection) for stored in found.resources]
-        return answer(wire.page(items, total=found.total, start_index=query.start_index))
-
-    def _search_all(self, read: Callable[[], SearchRequest]) -> Response:
-        scopes = [each for each in self._service.types if Operation.SEARCH in each.operations]
+    def _search(
+        self, scopes: Sequence[ResourceType], read: Callable[[], SearchRequest]
+    ) -> Response:
         callers = [self._caller(scope, Operation.SEARCH) for scope in scopes]
-        asked = read()
-        found = self._service.search_all(callers[0], scopes, asked)
-        items = [self._shown(*each) for each in found.resources]
-        return answer(wire.page(items, total=found.total, start_index=asked.start_index))
+        found = find(self._service, callers[0], scopes, read())
+        return answer(
+            wire.page(
+                [self._shown(*each) for each in found.resources],
+                total=found.total,
+                start_index=found.start_index,
+                next_cursor=found.next_cursor,
+                previous_cursor=found.previous_cursor,
+            )
+        )
+
+    def _searched(self) -> list[ResourceType]:
+        return [each for each in self._service.types if Operation.SEARCH in each.operations]
 
     def _get(self, scope: ResourceType, resource_id: str) -> Response:
         caller = self._caller(scope, Operation.READ)

@@ -50,6 +50,20 @@ SERVICE_PROVIDER_CONFIG: Final = _schema(
     _complex("sort", "Sorting.", _SUPPORTED),
     _complex("etag", "Versions of resources.", _SUPPORTED),
     _complex(
+        "pagination",
+        "How long lists are read page by page (RFC 9865).",
+        _flag("cursor", "Whether cursors are there."),
+        _flag("index", "Whether startIndex is there."),
+        Attribute(
+            "defaultPaginationMethod",
+            "Which one it is without cursor and startIndex.",
+            canonical_values=("cursor", "index"),
+        ),
+        Attribute("defaultPageSize", "How many without count.", type=Type.INTEGER),
+        Attribute("maxPageSize", "The most resources in one page.", type=Type.INTEGER),
+        Attribute("cursorTimeout", "How many seconds cursors are good for.", type=Type.INTEGER),
+    ),
+    _complex(
         "authenticationSchemes",
         "How clients authenticate.",
         Attribute("type", "The scheme.", required=True),
