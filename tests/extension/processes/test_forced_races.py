@@ -15,14 +15,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pytest
+import sqlalchemy as sa
 
 from mobid.app.errors import meaning_of
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.instances import StepName
 from mobid.domain.mobile_ids import LockReason
 from mobid.processes.care import Care
+from mobid.processes.cascades import email_changed
 from mobid.processes.locking import lock_profile
 from mobid.processes.views import InstanceView
+from mobid.storage.tables import users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,6 +85,13 @@ def code(place: Place) -> Scene:
     person = place.person()
     view = person.gets_to_qr()
     return Scene(place, person, view, view.mobile_id, (person.phone(), person.phone()))
+
+
+def mailed(place: Place) -> Scene:
+    """A Get that waits for the reader of a mail."""
+    person = place.person()
+    view = person.gets_to_mail()
+    return Scene(place, person, view, view.mobile_id)
 
 
 def claimed(place: Place) -> Scene:
@@ -204,12 +214,23 @@ def user_is_deleted(scene: Scene) -> None:
     scene.person.deleted()
 
 
+def email_changes(scene: Scene) -> None:
+    """A SCIM client gives the user another address."""
+    with scene.place.units() as unit:
+        old = unit.users.lock(scene.person.id)
+        change = sa.update(users).where(users.c.id == old.id).values(email="anna@example.net")
+        unit.connection.execute(change)
+        email_changed(unit, unit.users.get(old.id), old.email, by=IDM)
+        unit.commit()
+
+
 # --- the table ----------------------------------------------------------------------------------------
 
 OWN: Final[Mapping[Callable[[Place], Scene], tuple[Move, ...]]] = {
     has_active: (clicks_lock, clicks_cancel),
     confirm: (clicks_next, clicks_cancel),
     code: (clicks_renew, clicks_cancel, phone_claims),
+    mailed: (clicks_renew, clicks_cancel),
     claimed: (phone_sends_keys, clicks_renew, clicks_cancel),
     approve: (clicks_next, clicks_not_mine, clicks_cancel),
     issued: (phone_confirms, clicks_cancel),
@@ -221,8 +242,9 @@ OUTSIDE: Final[Mapping[Callable[[Place], Scene], tuple[Move, ...]]] = {
     has_active: (*ENDS_IT, phone_removes, operator_holds, locks_in_another_tab),
     confirm: ENDS_IT[1:],
     code: (*ENDS_IT, other_phone_claims),
+    mailed: (*ENDS_IT, email_changes),
     claimed: (*ENDS_IT, phone_removes),
-    approve: (*ENDS_IT, phone_removes),
+    approve: (*ENDS_IT, phone_removes, email_changes),
     issued: (*ENDS_IT, phone_removes),
     confirm_lock: (*ENDS_IT, phone_removes, operator_holds),
 }
@@ -302,6 +324,26 @@ code         client_locks         phone_claims         410 CODE_NOT_USABLE > can
 code         user_is_deactivated  phone_claims         410 CODE_NOT_USABLE > USER_NOT_ACTIVE failed
 code         user_is_deleted      phone_claims         410 CODE_NOT_USABLE > USER_NOT_ACTIVE failed
 code         other_phone_claims   phone_claims         410 CODE_NOT_USABLE > qr pending
+mailed       clicks_renew         clicks_renew         409 STALE_STEP > mail pending
+mailed       clicks_renew         clicks_cancel        409 STALE_STEP > mail pending
+mailed       clicks_cancel        clicks_renew         409 STALE_STEP > cancelled cancelled
+mailed       clicks_cancel        clicks_cancel        409 STALE_STEP > cancelled cancelled
+mailed       clicks_renew         client_locks         ok > cancelled cancelled
+mailed       clicks_renew         user_is_deactivated  ok > USER_NOT_ACTIVE failed
+mailed       clicks_renew         user_is_deleted      ok > USER_NOT_ACTIVE failed
+mailed       clicks_renew         email_changes        ok > confirm pending
+mailed       clicks_cancel        client_locks         ok > cancelled cancelled
+mailed       clicks_cancel        user_is_deactivated  ok > cancelled cancelled
+mailed       clicks_cancel        user_is_deleted      ok > cancelled cancelled
+mailed       clicks_cancel        email_changes        ok > cancelled cancelled
+mailed       client_locks         clicks_renew         409 STALE_STEP > cancelled cancelled
+mailed       user_is_deactivated  clicks_renew         409 STALE_STEP > USER_NOT_ACTIVE failed
+mailed       user_is_deleted      clicks_renew         409 STALE_STEP > USER_NOT_ACTIVE failed
+mailed       email_changes        clicks_renew         409 STALE_STEP > confirm pending
+mailed       client_locks         clicks_cancel        409 STALE_STEP > cancelled cancelled
+mailed       user_is_deactivated  clicks_cancel        409 STALE_STEP > USER_NOT_ACTIVE failed
+mailed       user_is_deleted      clicks_cancel        409 STALE_STEP > USER_NOT_ACTIVE failed
+mailed       email_changes        clicks_cancel        409 STALE_STEP > confirm pending
 claimed      phone_sends_keys     phone_sends_keys     ok > approve pending
 claimed      phone_sends_keys     clicks_renew         409 STALE_STEP > approve pending
 claimed      phone_sends_keys     clicks_cancel        409 STALE_STEP > approve pending
@@ -348,26 +390,32 @@ approve      clicks_next          client_locks         ok > cancelled cancelled 
 approve      clicks_next          user_is_deactivated  ok > USER_NOT_ACTIVE failed revoked
 approve      clicks_next          user_is_deleted      ok > USER_NOT_ACTIVE failed revoked
 approve      clicks_next          phone_removes        ok > cancelled cancelled revoked
+approve      clicks_next          email_changes        ok > creating pending valid
 approve      clicks_not_mine      client_locks         ok > NOT_MINE cancelled
 approve      clicks_not_mine      user_is_deactivated  ok > NOT_MINE cancelled
 approve      clicks_not_mine      user_is_deleted      ok > NOT_MINE cancelled
 approve      clicks_not_mine      phone_removes        ok > NOT_MINE cancelled
+approve      clicks_not_mine      email_changes        ok > NOT_MINE cancelled
 approve      clicks_cancel        client_locks         ok > cancelled cancelled
 approve      clicks_cancel        user_is_deactivated  ok > cancelled cancelled
 approve      clicks_cancel        user_is_deleted      ok > cancelled cancelled
 approve      clicks_cancel        phone_removes        ok > cancelled cancelled
+approve      clicks_cancel        email_changes        ok > cancelled cancelled
 approve      client_locks         clicks_next          409 STALE_STEP > cancelled cancelled
 approve      user_is_deactivated  clicks_next          409 STALE_STEP > USER_NOT_ACTIVE failed
 approve      user_is_deleted      clicks_next          409 STALE_STEP > USER_NOT_ACTIVE failed
 approve      phone_removes        clicks_next          409 STALE_STEP > cancelled cancelled
+approve      email_changes        clicks_next          409 STALE_STEP > confirm pending
 approve      client_locks         clicks_not_mine      409 STALE_STEP > cancelled cancelled
 approve      user_is_deactivated  clicks_not_mine      409 STALE_STEP > USER_NOT_ACTIVE failed
 approve      user_is_deleted      clicks_not_mine      409 STALE_STEP > USER_NOT_ACTIVE failed
 approve      phone_removes        clicks_not_mine      409 STALE_STEP > cancelled cancelled
+approve      email_changes        clicks_not_mine      409 STALE_STEP > confirm pending
 approve      client_locks         clicks_cancel        409 STALE_STEP > cancelled cancelled
 approve      user_is_deactivated  clicks_cancel        409 STALE_STEP > USER_NOT_ACTIVE failed
 approve      user_is_deleted      clicks_cancel        409 STALE_STEP > USER_NOT_ACTIVE failed
 approve      phone_removes        clicks_cancel        409 STALE_STEP > cancelled cancelled
+approve      email_changes        clicks_cancel        409 STALE_STEP > confirm pending
 issued       phone_confirms       phone_confirms       ok > completed active valid
 issued       phone_confirms       clicks_cancel        409 STALE_STEP > completed active valid
 issued       clicks_cancel        phone_confirms       410 CODE_NOT_USABLE > cancelled cancelled revoked
