@@ -33,8 +33,6 @@ class Surroundings:
     """The address of this deployment without a slash at its end, e.g. https://mobid.example.org."""
     store: CAStore | None = None
     """The record of the built-in CA. Other CAs keep their own."""
-    http: object | None = None
-    """An HTTP session with the deployment's proxy, time-outs and trust; the connector narrows it."""
 
 
 class Connector(Protocol):
