@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
-from importlib.metadata import distribution
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,6 +98,47 @@ class TestPins:
             if specifier.operator == ">="
         ]
         assert least >= floor
+
+
+def imported(path: Path) -> set[str]:
+    """Return the packages that a module imports when it runs, and not for its types alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    names = [
+        one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names
+    ]
+    names += [
+        node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    ]
+    return {name.partition(".")[0] for name in names}
+
+
+class TestRequirements:
+    """What pyproject asks for is what the code needs."""
+
+    def test_everything_imported_is_declared(self, project: dict[str, Any]) -> None:
+        """A library of ours may stop bringing another one along."""
+        shipped = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+        found = set[str]().union(
+            *(imported(path) for root in shipped for path in (ROOT / root).rglob("*.py"))
+        )
+        ours = {Path(root).name for root in shipped}
+        distributions = packages_distributions()
+        extras = project["project"]["optional-dependencies"]
+        declared = {
+            canonicalize_name(Requirement(line).name)
+            for line in [*project["project"]["dependencies"], *extras["demo"], *extras["openbao"]]
+        }
+        missing = {
+            name
+            for name in found - ours - sys.stdlib_module_names
+            if not {canonicalize_name(one) for one in distributions[name]} & declared
+        }
+        assert missing == set()
 
 
 class TestChecks:
