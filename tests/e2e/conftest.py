@@ -519,12 +519,12 @@ def _reason_of(revoked: x509.RevokedCertificate) -> str:
 
 
 def make_home(home: Path, *, database_url: str, port: int, more: str = "") -> None:
-    """Make a home with keys, schema and a CA; what it says of times is for tests."""
+    """Make a home with keys, schema and a CA; what it says of times, unless `more` does, is for tests."""
     create_home(home)
+    times = "" if "[times]" in more else '[times]\nattempt_lost = "1s"\n'
     with (home / "mobid.toml").open("a") as settings:
         settings.write(
-            f'listen_port = {port}\ndatabase_url = "{database_url}"\n{more}'
-            '[times]\nattempt_lost = "1s"\n'
+            f'listen_port = {port}\ndatabase_url = "{database_url}"\n{more}{times}'
             "[limits]\nclaims_per_minute = 1000000\n"  # all phones of all tests are in one place
         )
     initialise_ca(key_folder(home).path, name="CA of a test", now=datetime.now(UTC))

@@ -347,7 +347,8 @@ def test_secrets_are_found_nowhere(
             'demo = true\nlog_level = "debug"\n'
             f'[mail]\nhost = "{mail.host}"\nport = {mail.port}\nsender = "{mail.sender}"\n'
             f'username = "{mail.username}"\npassword = "{mail.password.reveal()}"\n'
-            f'ca_file = "{mail.ca_file}"\n'
+            f'ca_file = "{mail.ca_file}"\ntimeout = "1s"\n'
+            '[times]\nattempt_lost = "4s"\n'
         )
         site = new_site(kind, settings, database_password)
         site.serve()

@@ -250,6 +250,11 @@ class TestMail:
             (MAIL + 'security = "ssl"', 'mail.security (mobid.toml): "ssl" is not accepted; what is: s'),
             (MAIL + 'sender_name = "a\\nb"', "mail.sender_name (mobid.toml): "),
             (MAIL + 'timeout = "2m"', 'mail.timeout (mobid.toml): "2m" is not accepted; what is: a d'),
+            (MAIL + 'timeout = "20s"',
+             ("mail.timeout (mobid.toml): 20s for an answer is too long: a mail may take 3 times that, "
+             "which is to be less than the 60s of times.attempt_lost; lower this one or raise that one.")),
+            (MAIL + '[times]\nattempt_lost = "45s"',
+             "mail.timeout (absent): 15s for an answer is too long"),
             (MAIL + 'ca_file = "/nowhere.pem"', "mail.ca_file (mobid.toml): "),
             (MAIL + 'ca_file = "/etc/passwd"', "mail.ca_file (mobid.toml): "),
             (MAIL + 'ca_file = "relative.pem"', "mail.ca_file (mobid.toml): "),

@@ -17,6 +17,7 @@ from mobid.config.load import load
 from mobid.config.private import read_secret_file
 from mobid.config.secret import Secret
 from mobid.config.settings import (
+    ANSWERS_IN_ALL,
     Guard,
     Limits,
     LogFormat,
@@ -29,6 +30,7 @@ from mobid.config.settings import (
 from mobid.config.sources import SETTINGS_FILE
 
 __all__ = [
+    "ANSWERS_IN_ALL",
     "SETTINGS_FILE",
     "BrokenKey",
     "ConfigError",

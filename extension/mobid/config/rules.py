@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from mobid.config.errors import Fault
 from mobid.config.found import ABSENT, Found
 from mobid.config.readers import is_loopback
-from mobid.config.schema import GROUPS, SETTINGS
-from mobid.config.settings import MailSecurity
+from mobid.config.schema import GROUPS, SETTINGS, written
+from mobid.config.settings import ANSWERS_IN_ALL, MailSecurity, MailSettings, Times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,4 +52,22 @@ def _mail_in_the_clear(read: Mapping[str, Any], found: Mapping[str, Found]) -> I
         yield Fault("mail.security", found["mail.security"].source, problem)
 
 
-_RULES: Final = (_complete_groups, _mail_login, _mail_in_the_clear)
+def _mail_in_time(read: Mapping[str, Any], found: Mapping[str, Found]) -> Iterator[Fault]:
+    """A talk with the mail server is over before its attempt counts as lost, or the mail goes twice."""
+    timeout = read.get("mail.timeout", _default(MailSettings, "timeout"))
+    lost = read.get("times.attempt_lost", _default(Times, "attempt_lost"))
+    if "mail.host" in read and timeout * ANSWERS_IN_ALL >= lost:
+        problem = (
+            f"{written(timeout)} for an answer is too long: a mail may take {ANSWERS_IN_ALL} times that, "
+            f"which is to be less than the {written(lost)} of times.attempt_lost; "
+            "lower this one or raise that one."
+        )
+        source = found["mail.timeout"].source if "mail.timeout" in found else ABSENT
+        yield Fault("mail.timeout", source, problem)
+
+
+def _default(group: type, name: str) -> Any:
+    return {one.name: one.default for one in fields(group)}[name]
+
+
+_RULES: Final = (_complete_groups, _mail_login, _mail_in_the_clear, _mail_in_time)

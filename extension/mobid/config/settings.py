@@ -39,6 +39,8 @@ DEFAULT_PORT: Final = 8080
 
 LONGEST: Final = timedelta(days=90)
 LONGEST_TIMEOUT: Final = timedelta(seconds=60)
+ANSWERS_IN_ALL: Final = 3
+"""A whole talk with a mail server may take as long as this many answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Times:
     attempt_lost: Annotated[
         Duration,
         "After which an attempt at an effect that said nothing counts as lost, and another begins; "
-        "longer than all time-outs of one call of the CA together.",
+        "longer than all time-outs of one call of the CA, or of one mail, together.",
     ] = timedelta(seconds=60)
     clock_drift: Annotated[
         Duration,
@@ -198,7 +200,8 @@ class MailSettings:
     timeout: Annotated[
         timedelta,
         Accepts(duration(LONGEST_TIMEOUT), "a duration from 1s to 60s"),
-        "How long each answer of the server is waited for.",
+        "How long each answer of the server is waited for; three times that is less than "
+        "times.attempt_lost.",
     ] = timedelta(seconds=15)
 
 

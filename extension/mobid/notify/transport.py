@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import flask_mail
 from typing_extensions import override
 
-from mobid.config import MailSecurity
+from mobid.config import ANSWERS_IN_ALL, MailSecurity
 from mobid.processes.mailing import MailRefused, MailUnavailable
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from mobid.config import MailSettings
     from mobid.notify.message import Message
 
-ANSWERS_IN_ALL: Final = 3
-"""A whole talk may take as long as this many answers: a server that drips is cut off."""
 FAREWELL: Final = 2.0
 """Seconds for the answer to QUIT. Nothing depends on it any more."""
 
