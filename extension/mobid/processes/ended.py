@@ -29,7 +29,8 @@ _WHY: Final = {
     "QR_NOT_DELIVERED": "The mail with your code could not be delivered. Nothing is active. "
     "Have your e-mail address checked, then start again.",
     "MISSING_USER_ATTRIBUTE": "Your account lacks what a certificate needs. Contact your service desk.",
-    NOT_MINE_ERROR: "The code was used by a phone that is not yours. It is burnt, and nothing was created.",
+    NOT_MINE_ERROR: "The code was used by a phone that is not yours. It is burnt, and nothing was created. "
+    "Tell your service desk the reference if you do not know that phone. Then start again.",
 }
 
 _CANCELLED: Final = {

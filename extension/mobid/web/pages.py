@@ -110,8 +110,10 @@ def _add_runs(web: Blueprint, runner: Runner, clock: Clock) -> None:
         except Refusal as error:
             _flash_refusal(error, action)
         else:
-            if view.step.hint is not None and view.step_seq == step_seq:
-                flash(translate(view.step.hint))
+            hint = view.step.hint
+            # What the step itself says now is not said twice.
+            if hint is not None and hint != view.step.text and view.step_seq == step_seq:
+                flash(translate(hint))
         return redirect(url_for(".instance", instance_id=instance_id), 303)
 
 

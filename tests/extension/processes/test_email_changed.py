@@ -62,6 +62,7 @@ class TestACodeThatIsOut:
         seen = anne.sees(view)
         assert (seen.step_name, seen.state) == (StepName.CONFIRM, InstanceState.WAITING_USER)
         assert (seen.expires_at, seen.step_seq) == (view.expires_at, view.step_seq + 1)
+        assert str(seen.step.hint).startswith("Your account has changed since you got a code,")
         assert place.enrolment(view.id).closed
         assert place.profile(view.mobile_id).state is ProfileState.PENDING
         assert place.audited(view.id)[-1] == "get.code_burnt"

@@ -38,6 +38,11 @@ KIND_NAMES: Final = {
     Kind.ENCRYPTION: Message("Encryption"),
 }
 
+_CLIPPED: Final = Message("The CA's own end clips the validity.")
+_ANOTHER_CODE: Final = Message(
+    "Your account has changed since you got a code, so that code works no more. Next makes another "
+    "one."
+)
 _ORDERED: Final = StepView(
     title=Message("Get mobile ID"),
     text=Message("A mobile ID was ordered for you. Open it to see what you will get."),
@@ -71,8 +76,13 @@ class Confirm:
                 "profile_name": options.profile_name,
                 "valid_to": end,
             },
-            hint=Message("The CA's own end clips the validity.") if clipped else None,
+            hint=_ANOTHER_CODE if self._had_code(run) else _CLIPPED if clipped else None,
         )
+
+    @staticmethod
+    def _had_code(run: Run) -> bool:
+        """Return whether the run comes back to here: nothing but a change of its user does that."""
+        return run.unit.enrolments.of_instance(run.instance.id) is not None
 
     def actions(self, run: Run) -> Mapping[str, Action]:
         """Go on, or leave; nobody goes on with what they have not seen."""

@@ -6,7 +6,7 @@ its owner gets another here, for the same mail.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -47,15 +47,14 @@ LAPSED: Final = Message("The link in your mail has expired. Ask for a new mail."
 _WAITING: Final = Message(
     "Waiting for your phone. Open the link from your mail on it, enter the code, then click Next."
 )
+_NEW_MAIL: Final = Choice(Renewed.MAIL, Message("A new mail"))
 _WHAT: Final = Field(
     name="what",
     kind="one_of",
     label=Message("What to make anew"),
-    choices=(
-        Choice(Renewed.CODE, Message("A new code for the app")),
-        Choice(Renewed.MAIL, Message("A new mail")),
-    ),
+    choices=(Choice(Renewed.CODE, Message("A new code for the app")), _NEW_MAIL),
 )
+_MAIL_ONLY: Final = replace(_WHAT, choices=(_NEW_MAIL,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +71,12 @@ class ShowMail:
         claim = None if enrolment.closed else enrolment.claim
         device = claim.device.name if claim else None
         recipient = masked(mail.to) if mail else ""
-        lives = enrolment.mail_code_lives(run.now) and not _lapsed(enrolment, run.now)
+        lives = claim is None and _lives(enrolment, run.now)
         return StepView(
             title=Message("Activate your mobile ID from the mail"),
             text=_status(enrolment, mail, device, at=run.now),
-            inputs={RENEW: (_WHAT,)},
+            hint=_tried_wrongly(enrolment) if lives else None,
+            inputs={RENEW: (_MAIL_ONLY if claim or _lapsed(enrolment, run.now) else _WHAT,)},
             data={
                 "recipient": recipient,
                 "mail_state": _state(mail),
@@ -92,8 +92,13 @@ class ShowMail:
     def _mail_code(self, enrolment: Enrolment) -> str:
         return self.parts.codes.mail_code(enrolment.id, enrolment.mail_code_number)
 
-    def actions(self, run: Run) -> Mapping[str, Action]:  # noqa: ARG002  # the same at every run
-        """Next is for impatient people: it says what is still waited for."""
+    def actions(self, run: Run) -> Mapping[str, Action]:
+        """Next is for impatient people: it says what is still waited for.
+
+        Where nothing can come any more, what mends that stands first.
+        """
+        if run.enrolment.claim is None and not _lives(run.enrolment, run.now):
+            return {RENEW: self.renew, NEXT: self.next, CANCEL: cancel}
         return {NEXT: self.next, RENEW: self.renew, CANCEL: cancel}
 
     def next(self, run: Run, answer: Answer) -> Changes | Stay:  # noqa: ARG002  # takes no input
@@ -136,6 +141,22 @@ class ShowMail:
 def _lapsed(enrolment: Enrolment, at: datetime) -> bool:
     unclaimed = enrolment.claim is None
     return enrolment.closed or (unclaimed and at >= enrolment.code_expires_at)
+
+
+def _lives(enrolment: Enrolment, at: datetime) -> bool:
+    """Return whether link and mail code are both good."""
+    return enrolment.mail_code_lives(at) and not _lapsed(enrolment, at)
+
+
+def _tried_wrongly(enrolment: Enrolment) -> Message | None:
+    """Return the warning of an owner whose link somebody has, and has not the code of the page."""
+    if enrolment.mail_code_tries == 0:
+        return None
+    return Message(
+        "A wrong code was tried. Tries left: %(left)d. If it was not you, somebody else has read "
+        "your mail.",
+        {"left": enrolment.tries_left},
+    )
 
 
 def _state(mail: Mail | None) -> MailState:
