@@ -254,11 +254,11 @@ class TooMany(Refusal):
 
     code = "TOO_MANY"
 
-    def __init__(self, retry_after: timedelta) -> None:
+    def __init__(self, retry_after: timedelta, what: str = "This was done too often.") -> None:
         self.retry_after = max(1, -(-retry_after // timedelta(seconds=1)))
         """Seconds after which it is allowed again."""
         unit = "second" if self.retry_after == 1 else "seconds"
-        super().__init__(f"This was done too often. Try again in {self.retry_after} {unit}.")
+        super().__init__(f"{what} Try again in {self.retry_after} {unit}.")
 
 
 class CodeNotUsable(Refusal):

@@ -28,6 +28,8 @@ class Limit:
     what: str
     most: int
     window: timedelta
+    told: str
+    """What is said to whoever has reached it."""
 
     def count(self, unit: UnitOfWork, whose: str) -> None:
         """Count one in this unit of work; raise `TooMany` for one more than allowed.
@@ -36,7 +38,7 @@ class Limit:
         """
         counted = unit.counters.add(self.what, whose, window=self.window)
         if counted.number > self.most:
-            raise TooMany(counted.ends_at - unit.now)
+            raise TooMany(counted.ends_at - unit.now, self.told)
 
     def count_at_once(self, units: Units, whose: str) -> None:
         """Count one and commit, whatever becomes of the thing; raise `TooMany` as `count` does."""
@@ -44,7 +46,7 @@ class Limit:
             counted = unit.counters.add(self.what, whose, window=self.window)
             unit.commit()
             if counted.number > self.most:
-                raise TooMany(counted.ends_at - unit.now)
+                raise TooMany(counted.ends_at - unit.now, self.told)
 
 
 class Attempts:
@@ -52,8 +54,18 @@ class Attempts:
 
     def __init__(self, units: Units, limits: Limits) -> None:
         self._units = units
-        self._starts: Final = Limit(what="get.start", most=limits.starts_per_hour, window=HOUR)
-        self._claims: Final = Limit(what="get.claim", most=limits.claims_per_minute, window=MINUTE)
+        self._starts: Final = Limit(
+            what="get.start",
+            most=limits.starts_per_hour,
+            window=HOUR,
+            told="You have started this too often.",
+        )
+        self._claims: Final = Limit(
+            what="get.claim",
+            most=limits.claims_per_minute,
+            window=MINUTE,
+            told="Too many codes were tried from your network.",
+        )
 
     def start(self, user_id: str) -> None:
         """Count a start of Get by a user; raise `TooMany`."""
@@ -66,7 +78,12 @@ class Attempts:
 
 def mails(limits: Limits) -> Limit:
     """Return the limit on mails with a link, which are counted in the unit that writes the mail."""
-    return Limit(what="get.mail", most=limits.mails_per_minute, window=MINUTE)
+    return Limit(
+        what="get.mail",
+        most=limits.mails_per_minute,
+        window=MINUTE,
+        told="A mail with a code has just been sent to you.",
+    )
 
 
 def network_of(address: str | None) -> str:

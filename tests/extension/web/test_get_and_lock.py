@@ -94,6 +94,21 @@ class TestGet:
         assert other != code
         assert alva.click(renewed, "A new mail").title == page.title
 
+    def test_a_code_by_mail_that_is_over(
+        self, site: Site, alva: Person, clock: StandingClock
+    ) -> None:
+        """What helps stands first, and nothing is said twice; a lapsed link needs a new mail."""
+        site.use_script('options.qr_location = "email"')
+        page = alva.click(alva.click(alva.open("/"), "Get Mobile ID"), "Next")
+        assert "The link in the mail is good until 23 Nov 2026, 12:00 UTC" in page.text
+        clock.pass_by(timedelta(minutes=11))
+        dead = alva.click(alva.open(page.path), "Next")
+        assert dead.buttons == ["A new code for the app", "A new mail", "Next", "Cancel"]
+        assert dead.text.count("The code for the app has expired.") == 1
+        clock.pass_by(timedelta(hours=24))
+        alva.sign_in()
+        assert alva.open(page.path).buttons == ["A new mail", "Next", "Cancel"]
+
     def test_next_before_the_phone_has_come(self, alva: Person) -> None:
         """The step stays, and says what it waits for, once."""
         scan = alva.click(alva.click(alva.open("/"), "Get Mobile ID"), "Next")
@@ -276,5 +291,5 @@ class TestLimits:
             alva.click(alva.click(alva.open("/"), "Get Mobile ID"), "Cancel")
         refused = alva.click(alva.open("/"), "Get Mobile ID")
         assert (refused.status, refused.headers["Retry-After"]) == (429, "3600")
-        assert "This was done too often. Try again in 3600 seconds." in refused.text
+        assert "You have started this too often. Try again in 3600 seconds." in refused.text
         assert alva.open("/").buttons == ["Get Mobile ID"]
