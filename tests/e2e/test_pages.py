@@ -11,6 +11,7 @@ import sys
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -19,6 +20,10 @@ import pytest
 import zxingcpp
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+
+from mobid.domain.mails import MailEvent
+from mobid.notify.texts import write
+from mobid.processes.mailing import Enclosed, Letter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -274,11 +279,31 @@ def test_a_page_with_scripts_moves_by_itself(scripted_visit: Visit, tmp_path: Pa
     visit.click("Cancel")
     visit.page.goto("/mobile-ids")
     visit.must_be_accessible()
+    assert len(list(visit.looks())) == 4
     visit.page.get_by_role("link", name=f"MobileID {visit.name}").first.click()
-    visit.page.get_by_text("Possible actions").click()
+    assert not visit.page.get_by_role("button", name="Lock mobile ID").is_visible()
+    visit.page.goto(f"{visit.page.url}#lock")  # as the mail leads there
     visit.must_be_accessible()
     visit.click("Lock mobile ID")
     visit.must_be_accessible()
+
+
+@pytest.mark.parametrize("event", list(MailEvent))
+def test_no_mail_is_wider_than_a_phone(browser: Browser, event: MailEvent) -> None:
+    """However a phone calls itself, it pushes nothing of what is said beside it out of sight."""
+    said = dict.fromkeys(
+        ("name", "server_name", "profile_name", "user_id", "device", "reason", "reference"),
+        "W" * 128,
+    )
+    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    said |= {"by": "an operator", "address": f"w•••@{'w' * 200}.example", "url": "https://x/"}
+    values = said | {"at": at, "expires_at": at, "valid_to": at, "certificates": ["Signature"]}
+    enclosed = Enclosed(link=f"https://{'w' * 60}.example/e#1.x", typed_code="A-B", picture=b"")
+    letter = Letter(id="1", event=event, to="w@example.org", values=values, enclosed=enclosed)
+    page = browser.new_page(viewport={"width": 320, "height": 640})
+    page.set_content(write(letter, host="example.org").html)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.close()
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/e", "/no-such-page"])

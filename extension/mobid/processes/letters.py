@@ -10,7 +10,7 @@ event              subject     url             more values
 `qr_code`          instance    its page        `profile_name`, `expires_at` (the link's end); `enclosed`
                                                has link, typed code and picture
 `invitation`       instance    self-service    `profile_name`, `expires_at` (when it lapses)
-`get_succeeded`    instance    the mobile ID   `at`, `profile_name`, `user_id`, `device`, `valid_to`,
+`get_succeeded`    instance    its *Lock*      `at`, `profile_name`, `user_id`, `device`, `valid_to`,
                                                `certificates` (a list: how each kind is called)
 `get_failed`       instance    self-service    `at`, `reason` (why, and what to do), `reference`
 `not_mine`         instance    self-service    `at`, `device` (the phone that was refused), `reference`
@@ -19,8 +19,8 @@ event              subject     url             more values
 `address_changed`  user        self-service    `at`, `address` (the new one, masked; "" if none is left)
 =================  ==========  ==============  ======================================================
 
-`device` is "" where no phone has ever been. The url of a mobile ID leads to its page, which has
-*Lock*: "not you? lock it".
+`device` is "" where no phone has ever been. The url of a mobile ID leads to its page, and that of a
+new one to where *Lock* is on it: "not you? lock it".
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class Letters:
         profile = unit.mobile_ids.get(instance.mobile_id or "")
         return {
             **_of_profile(profile),
-            "url": self._page_of(profile),
+            "url": f"{self._page_of(profile)}#lock",
             "user_id": profile.user_label,
             "valid_to": profile.valid_to,
             "certificates": [str(KIND_NAMES[kind]) for kind in instance.selected],

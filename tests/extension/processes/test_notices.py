@@ -64,7 +64,7 @@ class TestSuccess:
         assert letter.values == {
             "name": "Änne Example",
             "server_name": "ACME ID",
-            "url": f"{HERE}/mobile-ids/{mobile_id}",
+            "url": f"{HERE}/mobile-ids/{mobile_id}#lock",
             "at": place.clock(),
             "profile_name": "MobileID Änne Example",
             "user_id": "anne@example.org",

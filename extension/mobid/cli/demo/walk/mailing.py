@@ -80,8 +80,8 @@ def user_is_told(stage: Stage) -> str:
     said = "\n".join(_text(_read(file)) for file in _mails(stage, SUCCESS_MAIL))
     page = f"{stage.told['base_url']}/mobile-ids/"
     for mobile_id in stage.certificates:
-        if f"{page}{mobile_id}" not in said.splitlines():
-            raise CheckFailed(f"No mail leads to {page}{mobile_id}; they say:\n{said}")
+        if f"{page}{mobile_id}#lock" not in said.splitlines():
+            raise CheckFailed(f"No mail leads to {page}{mobile_id}#lock; they say:\n{said}")
     return f'{len(stage.certificates)} mails "{SUCCESS_MAIL}", each with the way to Lock'
 
 
