@@ -271,7 +271,7 @@ class TestGet:
         run = phone("claim", server.picture(tmp_path / "qr.png"), "--ca-file", server.ca_file)
         assert run.status == 0
         assert "MobileID Anna for anna@example.org (Example)" in run.out
-        assert "Pick this number on the page: 42" in run.out
+        assert "If the page shows numbers, pick this one: 42" in run.out
         assert "    ##  ##      ######" in run.out
 
     def test_step_by_step(self, phone: Phone, server: Place, tmp_path: Path) -> None:

@@ -29,13 +29,15 @@ _DIGITS: Final = {
 def _wanted(tries_left: int | None) -> str:
     if tries_left is None:
         return "This code came by mail. The page shows another one, which is needed, too."
+    if tries_left == 0:
+        return "The code of the page is dead. Get a new one there; the mail stays good."
     return f"That is not the code of the page. Tries left: {tries_left}."
 
 
 _WORDS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "claimed": lambda facts: (
         f"{facts['profile_name']} for {facts['user_id']} ({facts['server_name']})\n\n"
-        f"Pick this number on the page: {facts['number']}\n\n{_big(str(facts['number']))}\n"
+        f"If the page shows numbers, pick this one: {facts['number']}\n\n{_big(str(facts['number']))}\n"
     ),
     "mail_code_needed": lambda facts: _wanted(facts["tries_left"]),
     "keys_sent": lambda _facts: "Keys made and sent. Approve this phone on the page.",
