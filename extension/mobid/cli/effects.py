@@ -10,7 +10,7 @@ from mobid.jobs import NoDeadLetter, UnknownKind
 
 @click.group()
 def effects() -> None:
-    """What rows want done outside their transaction: CA calls, and runs that wait for a CA."""
+    """What rows want done outside their transaction: CA calls, mails, runs that wait for a CA."""
 
 
 @effects.command("list")
