@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from .client import Ask, ask_all
 from .filling import fill
-from .measuring import as_json, measure
+from .measuring import as_json, idle, measure
 from .people import person
 from .report import Table, figure
 from .rows import COMPARED, look_round
@@ -40,6 +40,14 @@ class Verdict:
         return None if self.ours is None else self.ours.cpu_ms / self.peers.cpu_ms
 
     @property
+    def rounds(self) -> str:
+        """The ratio in the best and in the worst round."""
+        if self.ours is None:
+            return ""
+        each = [ours / theirs for ours, theirs in zip(self.ours.cpu, self.peers.cpu, strict=True)]
+        return f"{min(each):.2f}-{max(each):.2f}"
+
+    @property
     def met(self) -> bool:
         """Whether the goal is met."""
         return self.ratio is not None and self.ratio <= self.goal
@@ -52,6 +60,8 @@ class Comparison:
     users: int
     plan: Plan
     results: Results
+    idle: Mapping[str, float]
+    """CPU milliseconds per second of each server while nobody asks."""
 
     def verdicts(self, ours: str) -> list[Verdict]:
         """Return the rows of one of our databases."""
@@ -72,7 +82,7 @@ class Comparison:
             yield Table(
                 title=f"{name}, beside {PEER}, at {self.users:,} users",
                 head=(
-                    *("", "CPU ms", "peer's", "ratio", "goal", "met"),
+                    *("", "CPU ms", "peer's", "ratio", "rounds", "goal", "met"),
                     *("p50 ms", "p95 ms", "peer's p50", "p95"),
                 ),
                 rows=tuple(map(_told, self.verdicts(name))),
@@ -87,7 +97,12 @@ class Comparison:
             }
             for name in self.databases
         }
-        return {"users": self.users, "verdicts": verdicts, "measured": as_json(self.results)}
+        return {
+            "users": self.users,
+            "verdicts": verdicts,
+            "measured": as_json(self.results),
+            "idle_cpu_ms_per_second": self.idle,
+        }
 
 
 def compare(
@@ -108,7 +123,11 @@ def compare(
         _fill_over_http(servers[-1], users, plan)
         told(f"{PEER}: filled in, over HTTP")
         populations = [(server, look_round(server, users)) for server in servers]
-        return Comparison(users, plan, measure(COMPARED, populations, plan, told))
+        results = measure(COMPARED, populations, plan, told)
+        unasked = idle(servers)
+        doing = (f"{name} {figure(each)}" for name, each in unasked.items())
+        told(f"idle, CPU ms per second: {', '.join(doing)}")
+        return Comparison(users, plan, results, unasked)
 
 
 def _fill_over_http(server: Server, users: int, plan: Plan) -> None:
@@ -120,13 +139,14 @@ def _told(verdict: Verdict) -> tuple[str, ...]:
     theirs = verdict.peers
     others = (figure(theirs.latency_ms(0.5)), figure(theirs.latency_ms(0.95)))
     if verdict.ours is None or verdict.ratio is None:
-        missing = ("not there", figure(theirs.cpu_ms), "", f"{verdict.goal:.2f}", "NO", "", "")
+        missing = ("not there", figure(theirs.cpu_ms), "", "", f"{verdict.goal:.2f}", "NO", "", "")
         return (verdict.row, *missing, *others)
     return (
         verdict.row,
         figure(verdict.ours.cpu_ms),
         figure(theirs.cpu_ms),
         f"{verdict.ratio:.3f}",
+        verdict.rounds,
         f"{verdict.goal:.2f}",
         "yes" if verdict.met else "NO",
         figure(verdict.ours.latency_ms(0.5)),

@@ -7,6 +7,7 @@ disturbed one.
 from __future__ import annotations
 
 import statistics
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -36,11 +37,6 @@ class Measured:
     def cpu_ms(self) -> float:
         """The middle of the rounds."""
         return statistics.median(self.cpu)
-
-    @property
-    def cpu_spread(self) -> float:
-        """How far the rounds lie apart, as a part of their middle."""
-        return (max(self.cpu) - min(self.cpu)) / self.cpu_ms
 
     def latency_ms(self, part: float) -> float:
         """Return what this part of the requests did not exceed."""
@@ -99,6 +95,14 @@ def _measure_one(
     seconds = ask_all(server, asks, connections=plan.connections)
     into.cpu.append((server.cpu_seconds() - before) * 1000 / len(asks))
     into.latency += [1000 * each for each in seconds]
+
+
+def idle(servers: Sequence[Server], *, seconds: float = 5.0) -> Mapping[str, float]:
+    """Return the CPU milliseconds per second of each server that is asked nothing."""
+    before = [server.cpu_seconds() for server in servers]
+    time.sleep(seconds)
+    used = (server.cpu_seconds() - begun for server, begun in zip(servers, before, strict=True))
+    return {server.name: 1000 * each / seconds for server, each in zip(servers, used, strict=True)}
 
 
 def _has(row: Row, population: Population) -> bool:
