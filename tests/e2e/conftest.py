@@ -43,7 +43,7 @@ from mobid.cli.demo.server import register_front_end
 from mobid.config import create_home, key_folder, load
 from mobid.domain.actors import SYSTEM
 from mobid.processes.authority import AuthorityError, Reason
-from mobid.processes.certificate_work import NotYet
+from mobid.processes.not_yet import NotYet
 from mobid.storage import open_engine
 from mobid.storage.tables.access import Audience
 

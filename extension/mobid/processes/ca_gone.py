@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mobid.processes.authority import AuthorityError
+from mobid.processes.certificate_rows import CertificateRows
 from mobid.processes.errors import CAStillAnswers, NotFound
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class LostAuthorities:
         self, units: Units, authorities: Mapping[str, Authority], settlement: Settlement
     ) -> None:
         self._units = units
+        self._rows = CertificateRows(units)
         self._authorities = authorities
         self._settlement = settlement
 
@@ -63,11 +65,8 @@ class LostAuthorities:
         raise CAStillAnswers(ca)
 
     def _give_up(self, certificate_id: str, by: Actor) -> bool:
-        with self._units.reading() as reading:
-            mobile_id = reading.certificates.get(certificate_id).mobile_id
-            user_id = reading.mobile_ids.get(mobile_id).user_id
-        with self._units() as unit:
-            unit.users.lock(user_id)
+        mobile_id = self._rows.read(certificate_id).mobile_id
+        with self._rows.locked(mobile_id) as unit:
             one = unit.certificates.get(certificate_id)
             if one.settled:
                 return False

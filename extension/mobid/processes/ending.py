@@ -44,6 +44,13 @@ def fail_get(
     return failed
 
 
+def fail_get_of(unit: UnitOfWork, mobile_id: str, error: str, *, by: Actor) -> None:
+    """Fail the Get that makes this mobile ID, if it still runs."""
+    instance = unit.instances.running_get(unit.mobile_ids.get(mobile_id).user_id)
+    if instance is not None and instance.mobile_id == mobile_id:
+        unit.save(fail_get(unit, instance, error, by=by))
+
+
 def _give_up(unit: UnitOfWork, instance: Instance, *, error: str | None) -> None:
     close_code(unit, instance)
     if instance.mobile_id is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mobid.domain.instances import InstanceState
-from mobid.processes.certificate_work import NotYet
+from mobid.processes.not_yet import NotYet
 
 if TYPE_CHECKING:
     from mobid.processes.ports import Units

@@ -33,9 +33,9 @@ def order_of(certificate: Certificate) -> Order:
     )
 
 
-def serial_of(certificate: x509.Certificate) -> str:
+def serial_text(number: int) -> str:
     """Return a serial number as we store and show it: lower-case hexadecimal."""
-    return format(certificate.serial_number, "x")
+    return format(number, "x")
 
 
 def is_stored(unit: UnitOfWork, one: Certificate, answer: Issued) -> bool:

@@ -45,7 +45,7 @@ from mobid.processes.authority import (
     Unavailable,
 )
 from mobid.processes.cascades import user_deactivated, user_deleted, user_reactivated
-from mobid.processes.certificate_work import CertificateWork, NotYet
+from mobid.processes.certificate_work import CertificateWork
 from mobid.processes.codes import Codes
 from mobid.processes.csr import check_csr
 from mobid.processes.decision import OptionDecision, names_for
@@ -56,8 +56,9 @@ from mobid.processes.instance_work import InstanceWork
 from mobid.processes.limits import Attempts, mails
 from mobid.processes.mail_work import MailWork
 from mobid.processes.mailing import MailRefused, MailUnavailable
+from mobid.processes.not_yet import NotYet
 from mobid.processes.orders import order_of as order_for
-from mobid.processes.orders import serial_of
+from mobid.processes.orders import serial_text
 from mobid.processes.ports import StoredScript
 from mobid.processes.reconciliation import Reconciliation
 from mobid.processes.runner import Runner
@@ -456,7 +457,7 @@ class Place:
         return row.issued(
             der=answer.certificate,
             chain=answer.chain,
-            serial=serial_of(x509.load_der_x509_certificate(answer.certificate)),
+            serial=serial_text(x509.load_der_x509_certificate(answer.certificate).serial_number),
             at=profile.created_at,
         )
 

@@ -13,8 +13,8 @@ from mobid.domain.certificates import CAState, Wanted
 from mobid.domain.instances import InstanceState, StepName
 from mobid.domain.mobile_ids import ProfileState
 from mobid.processes.authority import Issued, OutcomeUnknown, Pending, Rejected, Status
-from mobid.processes.certificate_work import NotYet
 from mobid.processes.errors import CodeNotUsable
+from mobid.processes.not_yet import NotYet
 from mobid.processes.orders import order_of as order_for
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ from mobid.domain.errors import IllegalTransition
 from mobid.domain.instances import InstanceState, StepName
 from mobid.domain.mobile_ids import LockReason, ProfileState
 from mobid.processes.care import Care
-from mobid.processes.certificate_work import NotYet
 from mobid.processes.enrolment import Claimed
 from mobid.processes.errors import (
     BadMailCode,
@@ -26,6 +25,7 @@ from mobid.processes.errors import (
     ProcessRunning,
 )
 from mobid.processes.locking import lock_profile
+from mobid.processes.not_yet import NotYet
 from mobid.processes.ordering import is_unopened, order
 from mobid.processes.views import InstanceView
 

@@ -13,7 +13,6 @@ from mobid.domain.instances import InstanceState, Process, StepName
 from mobid.domain.mobile_ids import LockReason, ProfileState
 from mobid.domain.users import UserState
 from mobid.processes.authority import Reason, Status, Unavailable
-from mobid.processes.certificate_work import NotYet
 from mobid.processes.errors import (
     IllegalAction,
     InvalidInput,
@@ -22,6 +21,7 @@ from mobid.processes.errors import (
     StaleStep,
 )
 from mobid.processes.locking import lock_profile
+from mobid.processes.not_yet import NotYet
 
 if TYPE_CHECKING:
     from tests.extension.processes.conftest import Person, Place
