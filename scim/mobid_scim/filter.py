@@ -17,6 +17,7 @@ from scim2_filter_parser.parser import SCIMParser, SCIMParserError
 
 from mobid_scim import strict_json
 from mobid_scim.attributes import Returned, Type
+from mobid_scim.dialect import STRICT, Dialect
 from mobid_scim.errors import InvalidFilter, MalformedJSON
 from mobid_scim.path import Path, quoted, resolve, resolve_sub, shortened
 from mobid_scim.resource import ResourceType, timestamp
@@ -119,16 +120,18 @@ class ValuePath:
 Filter: TypeAlias = Comparison | Present | And | Or | Not | ValuePath
 
 
-def parse(text: str, scope: ResourceType) -> Filter:
+def parse(text: str, scope: ResourceType, dialect: Dialect = STRICT) -> Filter:
     """Return the tree of a filter over resources of `scope`.
 
     Raises InvalidFilter, which says where, for wrong syntax, unknown attributes, values that do
     not fit their attribute, and filters above the limits.
     """
-    return _Reader(scope).read(_parsed(text))
+    return _Reader(scope, dialect).read(_parsed(text))
 
 
-def parse_each(text: str, scopes: Sequence[ResourceType]) -> list[Filter]:
+def parse_each(
+    text: str, scopes: Sequence[ResourceType], dialect: Dialect = STRICT
+) -> list[Filter]:
     """Return the filter for each of several types, as a search over all of them reads it.
 
     An attribute that a type does not have has no value there (RFC 7644, 3.4.2.1): such a term is
@@ -138,7 +141,7 @@ def parse_each(text: str, scopes: Sequence[ResourceType]) -> list[Filter]:
     parsed = _parsed(text)
     missing: list[set[str]] = [set() for _ in scopes]
     trees = [
-        _Reader(scope, None, names).read(parsed)
+        _Reader(scope, dialect, None, names).read(parsed)
         for scope, names in zip(scopes, missing, strict=True)
     ]
     if missing and (nowhere := set.intersection(*missing)):
@@ -320,6 +323,7 @@ class _Reader:
     """
 
     scope: ResourceType
+    dialect: Dialect
     parent: Path | None = None
     missing: set[str] | None = None
 
@@ -368,7 +372,7 @@ class _Reader:
             return always(self.scope, holds=False)
         if not path.attribute.multi_valued or path.attribute.type is not Type.COMPLEX:
             raise InvalidFilter(f"{path} is no multi-valued complex attribute; leave the brackets.")
-        inside = _Reader(self.scope, path)
+        inside = _Reader(self.scope, self.dialect, path)
         conditions = [inside.read(inner)]
         if comparison is not None:
             if namespace.sub_attr is None:
@@ -395,7 +399,8 @@ class _Reader:
         if operator is Operator.PR or node.comp_value is None:
             return Present(path)
         path = path.down_to_value()
-        return Comparison(path, operator, _fit(path, operator, node.comp_value.value))
+        value = self.dialect.literal(node.comp_value.value, path.leaf)
+        return Comparison(path, operator, _fit(path, operator, value))
 
     def _find(self, node: ast.AttrPath) -> Path | None:
         """Return the path, or None if it is missing and that is no fault."""

@@ -1,6 +1,7 @@
 """Multi-valued attributes under PATCH: adding values, and changing chosen ones (RFC 7644, 3.5.2)."""
 
 from mobid_scim.attributes import Attribute, Type
+from mobid_scim.dialect import Dialect
 from mobid_scim.errors import InvalidValue, NoTarget
 from mobid_scim.match import value_matches
 from mobid_scim.merging import check_settled, merged, set_member
@@ -35,14 +36,19 @@ def add(path: Path, values: list[object], value: object) -> list[object]:
     return _with_one_primary(values, after, touched, str(path))
 
 
-def change_chosen(operation: PatchOperation, values: list[object]) -> list[object]:
+def change_chosen(
+    operation: PatchOperation, values: list[object], dialect: Dialect
+) -> list[object]:
     """Return the values after an operation on those that a filter chooses.
 
-    Raises NoTarget if it chooses none (RFC 7644, 3.5.2.3); what is not there may be removed.
+    Raises NoTarget if it chooses none (RFC 7644, 3.5.2.3), unless the dialect makes one; what is not
+    there may be removed.
     """
     chosen, place = operation.target.chosen, str(operation.target.place)
     hits = {at for at, value in enumerate(values) if chosen and value_matches(chosen, value)}
     if not hits and operation.kind is not Kind.REMOVE:
+        if (made := dialect.missing(operation)) is not None:
+            return add(operation.target.place, values, made)
         raise NoTarget(f"No value matches {operation.target}; add the value to {place} first.")
     after = [_changed(operation, value) if at in hits else value for at, value in enumerate(values)]
     settled = _with_one_primary(values, after, hits, place)

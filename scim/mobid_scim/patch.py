@@ -9,6 +9,7 @@ from copy import deepcopy
 from mobid_scim import multi_valued
 from mobid_scim.attributes import Mutability as Rule
 from mobid_scim.attributes import Type
+from mobid_scim.dialect import STRICT, Dialect
 from mobid_scim.errors import Mutability
 from mobid_scim.merging import merged
 from mobid_scim.patch_request import Kind, PatchOperation
@@ -17,13 +18,15 @@ from mobid_scim.resource import Resource, ResourceType, Values
 from mobid_scim.validation import missing_required, read_value
 
 
-def apply(before: Resource, operations: Iterable[PatchOperation]) -> Resource:
+def apply(
+    before: Resource, operations: Iterable[PatchOperation], dialect: Dialect = STRICT
+) -> Resource:
     """Return the resource after all operations; it equals `before` if they change nothing.
 
     Operations on what is kept row by row are for `row_changes`, and do nothing here.
     Raises Mutability, InvalidValue, InvalidSyntax or NoTarget, as RFC 7644, 3.5.2 has it.
     """
-    draft = _Draft(before.type, deepcopy(before.values))
+    draft = _Draft(before.type, deepcopy(before.values), dialect)
     for operation in operations:
         if not operation.target.by_row(before.type):
             draft.apply(operation)
@@ -33,8 +36,9 @@ def apply(before: Resource, operations: Iterable[PatchOperation]) -> Resource:
 class _Draft:
     """The values while operations are applied to them."""
 
-    def __init__(self, scope: ResourceType, values: Values) -> None:
+    def __init__(self, scope: ResourceType, values: Values, dialect: Dialect) -> None:
         self._scope = scope
+        self._dialect = dialect
         self._values = values
 
     def apply(self, operation: PatchOperation) -> None:
@@ -44,7 +48,7 @@ class _Draft:
         if operation.target.path.read_only:
             _check_same(operation, current)
             return
-        after = _after(operation, current)
+        after = _after(operation, current, self._dialect)
         if after == current:
             return
         if self._is_settled(path, current):
@@ -93,12 +97,12 @@ class _Draft:
         return value if isinstance(value, dict) else {}
 
 
-def _after(operation: PatchOperation, current: object) -> object:
+def _after(operation: PatchOperation, current: object, dialect: Dialect) -> object:
     """Return what stands at the place of the target after the operation; None is unassigned."""
     kind, value, path = operation.kind, operation.value, operation.target.path
     values = current if isinstance(current, list) else []
     if operation.target.chosen is not None:
-        return multi_valued.change_chosen(operation, values) or None
+        return multi_valued.change_chosen(operation, values, dialect) or None
     if kind is Kind.REMOVE or value is None:
         return None
     if path.leaf.multi_valued:

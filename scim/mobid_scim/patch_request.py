@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from mobid_scim.attributes import Schema
+from mobid_scim.dialect import STRICT, Dialect
 from mobid_scim.errors import InvalidPath, InvalidSyntax, InvalidValue, NoTarget
 from mobid_scim.filter import Filter, ValuePath, parse, to_text
 from mobid_scim.message import read_members, read_message
@@ -66,24 +67,27 @@ class PatchOperation:
     value: object
 
 
-def read_request(body: object, scope: ResourceType) -> tuple[PatchOperation, ...]:
+def read_request(
+    body: object, scope: ResourceType, dialect: Dialect = STRICT
+) -> tuple[PatchOperation, ...]:
     """Return the operations of a PATCH body, or raise the error of the first wrong one.
 
     Raises InvalidSyntax, InvalidPath, InvalidFilter, InvalidValue or NoTarget.
     """
     members = read_message(body, PATCH_OP, ("Operations",), "a PatchOp message")
-    operations = members.get("Operations")
-    if not isinstance(operations, list) or not operations:
+    given = members.get("Operations")
+    operations = dialect.operations(given, scope) if isinstance(given, list) else ()
+    if not operations:
         raise InvalidSyntax('"Operations" is an array with at least one operation.')
     if len(operations) > MAX_OPERATIONS:
         raise InvalidSyntax(f"There are {len(operations)} operations; at most {MAX_OPERATIONS}.")
-    return tuple(each for item in operations for each in _read_operation(item, scope))
+    return tuple(each for item in operations for each in _read_operation(item, scope, dialect))
 
 
-def read_target(text: str, scope: ResourceType) -> Target:
+def read_target(text: str, scope: ResourceType, dialect: Dialect = STRICT) -> Target:
     """Return what a path leads to, or raise InvalidPath or InvalidFilter."""
     if "[" in text:
-        return _value_path(text, scope)
+        return _value_path(text, scope, dialect)
     path = resolve(text, scope, error=InvalidPath)
     if path.sub is not None and path.attribute.multi_valued:
         name = path.attribute.name
@@ -94,12 +98,12 @@ def read_target(text: str, scope: ResourceType) -> Target:
     return Target(path)
 
 
-def _value_path(text: str, scope: ResourceType) -> Target:
+def _value_path(text: str, scope: ResourceType, dialect: Dialect) -> Target:
     """Read `emails[type eq "work"]`, and what may follow it: `.value`."""
     path = resolve(text.partition("[")[0], scope, error=InvalidPath)
     end = text.rfind("]") + 1
     behind = _BEHIND_BRACKETS.fullmatch(text, end)
-    tree = parse(text[:end], scope) if end and behind else None
+    tree = parse(text[:end], scope, dialect) if end and behind else None
     if behind is None or not isinstance(tree, ValuePath):
         raise InvalidPath(
             f"{quoted(text)} is no path of the form name[filter] or name[filter].sub."
@@ -109,7 +113,9 @@ def _value_path(text: str, scope: ResourceType) -> Target:
     return Target(Path(path.attribute, sub, path.extension), tree.filter)
 
 
-def _read_operation(item: object, scope: ResourceType) -> Iterator[PatchOperation]:
+def _read_operation(
+    item: object, scope: ResourceType, dialect: Dialect
+) -> Iterator[PatchOperation]:
     if not isinstance(item, dict):
         raise InvalidSyntax("An operation is an object with op, path and value.")
     members = read_members(item, ("op", "path", "value"), "an operation")
@@ -124,7 +130,7 @@ def _read_operation(item: object, scope: ResourceType) -> Iterator[PatchOperatio
     elif (schema := _extension_alone(text, scope)) is not None:
         yield from _of_extension(kind, schema, value)
     else:
-        yield _operation(kind, read_target(text, scope), value)
+        yield _operation(kind, read_target(text, scope, dialect), value)
 
 
 def _check_value(kind: Kind, path: str | None, members: Values) -> None:

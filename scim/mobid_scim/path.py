@@ -105,12 +105,12 @@ def split_urn(text: str, scope: ResourceType) -> tuple[str | None, str]:
     return None, text
 
 
-def unknown(name: str, *, of: str, known: Iterable[str]) -> str:
+def unknown(name: str, *, of: str, known: Iterable[str], what: str = "attribute") -> str:
     """Say that there is no such attribute, and which one may be meant."""
     by_lower = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.lower()[:_QUOTED_LENGTH], by_lower, n=1)
     hint = f" Did you mean {by_lower[near[0]]}?" if near else ""
-    return f"{of} has no attribute {quoted(name)}.{hint}"
+    return f"{of} has no {what} {quoted(name)}.{hint}"
 
 
 def quoted(text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mobid_scim.dialect import STRICT, Dialect
 from mobid_scim.errors import InvalidCount, InvalidSyntax, InvalidValue, NotYetImplemented
 from mobid_scim.filter import Filter, parse
 from mobid_scim.listing import DEFAULT_COUNT, MAX_COUNT, Query, SortOrder
@@ -19,6 +20,8 @@ SEARCH_REQUEST: Final = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 _TEXTS: Final = ("filter", "sortBy", "sortOrder", "cursor")
 _LISTS: Final = ("attributes", "excludedAttributes")
 _NUMBERS: Final = ("startIndex", "count")
+PARAMETERS: Final = (*_TEXTS, *_LISTS, *_NUMBERS)
+"""All parameters that a URL can have."""
 # No database counts further, and a client that asks for it is beyond the end anyway.
 _MAX_START_INDEX: Final = 2**53
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,100}")
@@ -41,9 +44,9 @@ class SearchRequest:
     count: int | None = None
     cursor: str | None = None
 
-    def query(self, scope: ResourceType) -> Query:
+    def query(self, scope: ResourceType, dialect: Dialect = STRICT) -> Query:
         """Return the query among resources of one type, or raise the error of what is wrong."""
-        found = None if self.filter is None else parse(self.filter, scope)
+        found = None if self.filter is None else parse(self.filter, scope, dialect)
         return self.filtered_by(found, scope)
 
     def filtered_by(self, found: Filter | None, scope: ResourceType) -> Query:
@@ -61,16 +64,14 @@ class SearchRequest:
 
 
 def from_parameters(parameters: Mapping[str, str]) -> SearchRequest:
-    """Read the parameters of a URL; those that are none of a search are left alone."""
+    """Read the parameters of a URL."""
     numbers = {name: _number(name, parameters[name]) for name in _NUMBERS if name in parameters}
     return _request(parameters, numbers)
 
 
 def from_body(body: object) -> SearchRequest:
     """Read a SearchRequest message, or raise InvalidSyntax or InvalidValue."""
-    members = read_message(
-        body, SEARCH_REQUEST, (*_TEXTS, *_LISTS, *_NUMBERS), "a SearchRequest message"
-    )
+    members = read_message(body, SEARCH_REQUEST, PARAMETERS, "a SearchRequest message")
     assigned = {name: value for name, value in members.items() if value is not None}
     texts: dict[str, str] = {}
     texts |= {name: _text(name, assigned[name]) for name in _TEXTS if name in assigned}

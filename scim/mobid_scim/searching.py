@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mobid_scim.cursors import Cursors, Mark
+from mobid_scim.dialect import Dialect
 from mobid_scim.errors import InvalidCount, InvalidValue, NotYetImplemented
 from mobid_scim.filter import parse_each, to_text
 from mobid_scim.listing import Page, Query
@@ -42,7 +43,7 @@ def find(
 
     Raises InvalidValue for a sort over several types: no storage compares their resources.
     """
-    queries = _queries(scopes, asked)
+    queries = _queries(scopes, asked, service.dialect_of(caller))
     if asked.cursor is None:
         return _by_index(service, caller, queries)
     if service.cursors is None:
@@ -50,14 +51,14 @@ def find(
     return _by_cursor(service, caller, queries, asked, service.cursors)
 
 
-def _queries(scopes: Sequence[ResourceType], asked: SearchRequest) -> list[Query]:
+def _queries(scopes: Sequence[ResourceType], asked: SearchRequest, dialect: Dialect) -> list[Query]:
     if len(scopes) == 1:
-        return [asked.query(scopes[0])]
+        return [asked.query(scopes[0], dialect)]
     if asked.sort_by is not None:
         raise InvalidValue("Resources of several types cannot be sorted; search one endpoint.")
     if asked.filter is None:
         return [asked.filtered_by(None, scope) for scope in scopes]
-    trees = parse_each(asked.filter, scopes)
+    trees = parse_each(asked.filter, scopes, dialect)
     return [
         asked.filtered_by(with_type_known(tree, scope), scope)
         for tree, scope in zip(trees, scopes, strict=True)

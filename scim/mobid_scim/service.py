@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from mobid_scim.bulk.request import BulkLimits
 from mobid_scim.cursors import Cursors
+from mobid_scim.dialect import STRICT, Dialect
 from mobid_scim.errors import (
     Conflict,
     NotFound,
@@ -63,7 +64,7 @@ class Service(Generic[CallerT]):
 
     What is not given is not there, and discovery says so: `bulk` lets Bulk requests in, which are one
     transaction each where there is a `unit`; `me` knows what /Me stands for; `cursors` seal places
-    in lists.
+    in lists; `dialect_of` tells what a client is known to say otherwise than the RFCs.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Service(Generic[CallerT]):
         bulk: BulkLimits | None = None,
         unit: Transactional[CallerT] | None = None,
         cursors: Cursors[CallerT] | None = None,
+        dialect_of: Callable[[CallerT], Dialect] = lambda _: STRICT,
     ) -> None:
         parts = urlsplit(base_url)
         if not parts.scheme or not parts.netloc:
@@ -86,6 +88,7 @@ class Service(Generic[CallerT]):
         self.bulk = bulk
         self.unit = unit
         self.cursors = cursors
+        self.dialect_of = dialect_of
         self._me = me
         if cursors is not None:
             self._check_seeks()
@@ -153,7 +156,8 @@ class Service(Generic[CallerT]):
     ) -> StoredResource:
         """Store a new resource (RFC 7644, 3.3)."""
         repository = self._writable(caller, scope, Operation.CREATE)[1]
-        return repository.create(read_resource(body, scope), projection=projection)
+        said = self.dialect_of(caller).resource(body, scope)
+        return repository.create(read_resource(said, scope), projection=projection)
 
     def replace(
         self,
@@ -169,7 +173,7 @@ class Service(Generic[CallerT]):
 
         What changes nothing is not stored, and keeps the version.
         """
-        wanted = read_resource(body, scope)
+        wanted = read_resource(self.dialect_of(caller).resource(body, scope), scope)
 
         def plan(stored: StoredResource, before: Resource) -> Resource:
             return replaced(before, wanted, computed=stored.computed)
@@ -191,10 +195,11 @@ class Service(Generic[CallerT]):
 
         What changes nothing is not stored, and keeps the version.
         """
-        operations = read_request(body, scope)
+        dialect = self.dialect_of(caller)
+        operations = read_request(body, scope, dialect)
 
         def plan(_: StoredResource, before: Resource) -> Resource:
-            return apply(before, operations)
+            return apply(before, operations, dialect)
 
         rows = row_changes(operations, scope)
         writing = _Writing(Operation.PATCH, projection, precondition, rows)

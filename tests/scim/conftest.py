@@ -16,6 +16,7 @@ from flask import Flask, Request
 from flask.testing import FlaskClient
 
 from mobid_scim.attributes import Attribute, Mutability, Returned, Schema, Type
+from mobid_scim.cursors import Cursors
 from mobid_scim.errors import Forbidden, NotFound, PreconditionFailed, Unauthorized, Uniqueness
 from mobid_scim.filter import Operator
 from mobid_scim.http import blueprint
@@ -448,11 +449,12 @@ def transactions(rows: Rows) -> Callable[[str], AbstractContextManager[MemoryTra
 
 @pytest.fixture(scope="session")
 def fresh_client() -> Callable[..., FlaskClient]:
-    """Return a function that makes a client of a provider of its own, with transactions."""
+    """Return a function that makes a client of a provider of its own, with or without transactions."""
 
-    def make(**abilities: Any) -> FlaskClient:
+    def make(*, transactional: bool = False, **abilities: Any) -> FlaskClient:
         rows = Rows()
-        client = provider(rows, USERS, GROUPS, unit=beginning(rows), **abilities).test_client()
+        unit = beginning(rows) if transactional else None
+        client = provider(rows, USERS, GROUPS, unit=unit, **abilities).test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = "Bearer read-write"
         return client
 
@@ -469,6 +471,12 @@ def client_of(rows: Rows) -> Callable[..., FlaskClient]:
         return client
 
     return make
+
+
+@pytest.fixture
+def cursors() -> Cursors[str]:
+    """Return what seals cursors; a caller is its own name."""
+    return Cursors([bytes(32)], client=str, lifetime=dt.timedelta(minutes=1), clock=lambda: START)
 
 
 @pytest.fixture

@@ -279,9 +279,13 @@ class TestSearch:
         found = search(client, query)
         assert [each["userName"] for each in found["Resources"]] == names
 
-    def test_unknown_parameters_are_left_alone(self, client: FlaskClient) -> None:
-        """A known client keeps a flag of its own in the query."""
-        assert search(client, "aadOptscim062020")["totalResults"] == 0
+    @pytest.mark.parametrize("path", ["/Users", "/Users/u1", "/", "/Schemas"])
+    def test_unknown_parameters_are_refused(self, path: str, client: FlaskClient) -> None:
+        """A misspelled filter would else give everything."""
+        create(client)
+        answer = client.get(f"/scim/v2{path}?fliter=userName+eq+%22x%22")
+        message = 'The URL has no parameter "fliter". Did you mean filter?'
+        assert refused(answer, 400, "invalidValue") == message
 
 
 class TestPatch:

@@ -14,7 +14,6 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
-from mobid_scim.discovery import Discovery
 from mobid_scim.errors import (
     BadRequest,
     InternalError,
@@ -73,7 +72,7 @@ def blueprint(
     def refuse(error: Exception) -> Response:
         return refusal(_translated(error, translate))
 
-    for rule, view in discovery.views(Discovery.of(service)).items():
+    for rule, view in discovery.views(service).items():
         _add(scim, rule, {"GET": view})
     for scope in service.types:
         _add(scim, scope.endpoint, views.of_all(scope))

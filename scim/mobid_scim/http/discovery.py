@@ -1,31 +1,45 @@
 """The views of discovery (RFC 7644, 4): read-only, and whole."""
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
-from flask import Response
+from flask import Response, g
 
 from mobid_scim import wire
+from mobid_scim.dialect import Dialect
 from mobid_scim.discovery import Discovery
 from mobid_scim.errors import Forbidden
 from mobid_scim.http import reading
 from mobid_scim.http.answers import answer
+from mobid_scim.resource import Values
+from mobid_scim.service import Service
 
+CallerT = TypeVar("CallerT")
 View = Callable[..., Response]
 
 
-def views(discovery: Discovery) -> Mapping[str, View]:
+def views(service: Service[CallerT]) -> Mapping[str, View]:
     """Return what GET answers, by rule."""
+    discovery = Discovery.of(service)
+
+    def dialect() -> Dialect:
+        """Return the caller's dialect; filters are forbidden in any (RFC 7644, 4)."""
+        spoken = service.dialect_of(g.scim_caller)
+        if "filter" in reading.parameters(spoken):
+            raise Forbidden("Discovery cannot be filtered; read the whole list.")
+        return spoken
+
+    def one(document: Values) -> Response:
+        return answer(wire.dump(dialect().discovered(document)))
+
+    def all_of(documents: list[Values]) -> Response:
+        spoken = dialect()
+        return answer(wire.dump(wire.whole_list([spoken.discovered(each) for each in documents])))
+
     return {
-        "/ServiceProviderConfig": lambda: _discovered(discovery.service_provider_config()),
-        "/ResourceTypes": lambda: _discovered(wire.whole_list(discovery.resource_types())),
-        "/ResourceTypes/<name>": lambda name: _discovered(discovery.resource_type(name)),
-        "/Schemas": lambda: _discovered(wire.whole_list(discovery.schemas())),
-        "/Schemas/<urn>": lambda urn: _discovered(discovery.schema(urn)),
+        "/ServiceProviderConfig": lambda: one(discovery.service_provider_config()),
+        "/ResourceTypes": lambda: all_of(discovery.resource_types()),
+        "/ResourceTypes/<name>": lambda name: one(discovery.resource_type(name)),
+        "/Schemas": lambda: all_of(discovery.schemas()),
+        "/Schemas/<urn>": lambda urn: one(discovery.schema(urn)),
     }
-
-
-def _discovered(value: object) -> Response:
-    """Answer with what discovery has; filters are forbidden there (RFC 7644, 4)."""
-    if "filter" in reading.parameters():
-        raise Forbidden("Discovery cannot be filtered; read the whole list.")
-    return answer(wire.dump(value))

@@ -8,9 +8,12 @@ from urllib.parse import parse_qsl
 from flask import request
 
 from mobid_scim import strict_json, wire
+from mobid_scim.dialect import Dialect
 from mobid_scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, UnsupportedMediaType
+from mobid_scim.path import unknown
 from mobid_scim.projection import Projection
 from mobid_scim.resource import ResourceType
+from mobid_scim.search_request import PARAMETERS
 from mobid_scim.service import Precondition
 
 
@@ -25,14 +28,22 @@ _MEDIA_TYPES: Final = frozenset({wire.MEDIA_TYPE, "application/json"})
 _MAX_PARAMETERS: Final = 100
 
 
-def projection(scope: ResourceType) -> Projection:
+def projection(scope: ResourceType, dialect: Dialect) -> Projection:
     """Return which attributes the client wants to see."""
-    found = parameters()
+    found = parameters(dialect)
     return Projection.parse(scope, found.get("attributes"), found.get("excludedAttributes"))
 
 
-def parameters() -> Mapping[str, str]:
-    """Return the query parameters; unknown ones are there for clients that add their own."""
+def parameters(dialect: Dialect) -> Mapping[str, str]:
+    """Return the query parameters; one that is misspelled would else give a list of everything."""
+    found = dialect.parameters(_pairs())
+    for name in found:
+        if name not in PARAMETERS:
+            raise InvalidValue(unknown(name, of="The URL", known=PARAMETERS, what="parameter"))
+    return found
+
+
+def _pairs() -> Mapping[str, str]:
     try:
         pairs = parse_qsl(
             request.query_string.decode("ascii"),

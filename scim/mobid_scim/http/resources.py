@@ -8,6 +8,7 @@ from typing import Final, Generic, TypeVar
 from flask import Response, after_this_request, g, request
 
 from mobid_scim import search_request, wire
+from mobid_scim.dialect import Dialect
 from mobid_scim.errors import NotYetImplemented
 from mobid_scim.http import reading
 from mobid_scim.http.answers import answer, with_preference, with_version
@@ -85,10 +86,11 @@ class ResourceViews(Generic[CallerT]):
         return views[method](resource_id=resource_id)
 
     def _search(
-        self, scopes: Sequence[ResourceType], read: Callable[[], SearchRequest]
+        self, scopes: Sequence[ResourceType], read: Callable[[Dialect], SearchRequest]
     ) -> Response:
         callers = [self._caller(scope, Operation.SEARCH) for scope in scopes]
-        found = find(self._service, callers[0], scopes, read())
+        asked = read(self._service.dialect_of(callers[0]))
+        found = find(self._service, callers[0], scopes, asked)
         return answer(
             wire.page(
                 [self._shown(*each) for each in found.resources],
@@ -104,7 +106,7 @@ class ResourceViews(Generic[CallerT]):
 
     def _get(self, scope: ResourceType, resource_id: str) -> Response:
         caller = self._caller(scope, Operation.READ)
-        projection = reading.projection(scope)
+        projection = reading.projection(scope, self._service.dialect_of(caller))
         stored = self._service.get(caller, scope, resource_id, projection)
         if request.if_none_match and reading.is_known(stored.version):
             return with_version(Response(status=304), stored)
@@ -112,7 +114,7 @@ class ResourceViews(Generic[CallerT]):
 
     def _create(self, scope: ResourceType) -> Response:
         caller = self._caller(scope, Operation.CREATE)
-        wanted = _Wanted.read(scope)
+        wanted = _Wanted.read(scope, self._service.dialect_of(caller))
         stored = self._service.create(caller, scope, reading.body(), wanted.needed)
         created = self._written(stored, wanted, status=201)
         created.headers["Location"] = location(stored.id, scope, self._service.base_url)
@@ -120,7 +122,7 @@ class ResourceViews(Generic[CallerT]):
 
     def _replace(self, scope: ResourceType, resource_id: str) -> Response:
         caller = self._caller(scope, Operation.REPLACE)
-        wanted = _Wanted.read(scope)
+        wanted = _Wanted.read(scope, self._service.dialect_of(caller))
         stored = self._service.replace(
             caller,
             scope,
@@ -133,7 +135,7 @@ class ResourceViews(Generic[CallerT]):
 
     def _patch(self, scope: ResourceType, resource_id: str) -> Response:
         caller = self._caller(scope, Operation.PATCH)
-        wanted = _Wanted.read(scope)
+        wanted = _Wanted.read(scope, self._service.dialect_of(caller))
         stored = self._service.patch(
             caller,
             scope,
@@ -181,8 +183,8 @@ class _Wanted:
     preferred: Return | None
 
     @classmethod
-    def read(cls, scope: ResourceType) -> "_Wanted":
-        return cls(reading.projection(scope), reading.preferred_return())
+    def read(cls, scope: ResourceType, dialect: Dialect) -> "_Wanted":
+        return cls(reading.projection(scope, dialect), reading.preferred_return())
 
     @property
     def minimal(self) -> bool:
@@ -195,11 +197,11 @@ class _Wanted:
         return Projection.without_rows(scope) if self.minimal else self.projection
 
 
-def _asked() -> SearchRequest:
+def _asked(dialect: Dialect) -> SearchRequest:
     """Read a search from the URL."""
-    return search_request.from_parameters(reading.parameters())
+    return search_request.from_parameters(reading.parameters(dialect))
 
 
-def _sent() -> SearchRequest:
+def _sent(_: Dialect) -> SearchRequest:
     """Read a search from the body; parameters of the URL have no say in it."""
     return search_request.from_body(reading.body())

@@ -1,0 +1,46 @@
+"""Rules that leave something out. Each names what: nothing else is ignored, in any dialect."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from typing_extensions import override
+
+from mobid_scim.dialect import Rule
+from mobid_scim.resource import ResourceType
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredParameters(Rule):
+    """Flags of a client's own, which an administrator appends to the base URL.
+
+    They come with every request. Source: Microsoft Learn, "Known issues …", flags to alter the SCIM
+    behavior; Unleash/unleash PR #9336.
+    """
+
+    names: frozenset[str]
+
+    @override
+    def parameters(self, parameters: Mapping[str, str]) -> Mapping[str, str]:
+        return {name: each for name, each in parameters.items() if name not in self.names}
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredAttributes(Rule):
+    """Attributes of resources that a client always sends, and that a type may not have.
+
+    `names` are in lower case; a type that has them gets them. In a PATCH they are refused: there, one
+    is asked for by itself, and an answer of success would not be true. Source: Okta Developer, "Okta
+    and SCIM Version 2.0", create users, who come with a random `password`.
+    """
+
+    names: frozenset[str]
+
+    @override
+    def resource(self, body: object, scope: ResourceType) -> object:
+        if not isinstance(body, dict):
+            return body
+        return {
+            name: value
+            for name, value in body.items()
+            if name.lower() not in self.names or scope.attribute(name) is not None
+        }
