@@ -244,6 +244,10 @@ class TestMail:
             ('sender = "mobid@example.org"', "mail.host (absent): needed, since mail.sender is set"),
             (MAIL + 'username = "mobid"',
              "mail.password (absent): needed, since mail.username is set; give both or neither."),
+            (MAIL + 'username = "mobid"\npassword_file = "nowhere"',
+             "mail.password (mobid.toml): "),
+            (MAIL + 'username = "mobid"\npassword_file = 7',
+             "mail.password_file (mobid.toml): it must be the path of a file"),
             (MAIL + 'password = "x"', "mail.username (absent): needed, since mail.password is set"),
             (MAIL + 'security = "none"',
              'mail.security (mobid.toml): "none" is for a mail server on this machine itself, and mail.ex'),
@@ -260,6 +264,8 @@ class TestMail:
             (MAIL + 'ca_file = "relative.pem"', "mail.ca_file (mobid.toml): "),
             (MAIL + 'sendr = "x"',
              'mail.sendr (mobid.toml): there is no such setting; did you mean "mail.sender"?'),
+            (MAIL + '[mial]\nhost = "x"',
+             'mial (mobid.toml): there is no such setting; did you mean "mail"?'),
         ],
     )  # fmt: skip
     def test_half_a_mail_server_is_refused(self, home: Path, toml: str, fault: str) -> None:

@@ -10,9 +10,9 @@ from mobid.config.errors import Fault, InvalidSettings
 from mobid.config.found import ABSENT, Origin
 from mobid.config.readers import database_url, is_loopback, url_host
 from mobid.config.rules import broken
-from mobid.config.schema import GROUPS, SETTINGS
+from mobid.config.schema import GROUPS, IN_FILE, SETTINGS
 from mobid.config.settings import DEFAULT_HOST, DEFAULT_PORT, Settings
-from mobid.config.sources import SETTINGS_FILE, from_environ, from_toml
+from mobid.config.sources import from_environ, from_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,8 @@ def load_with_origins(
         one.setting.name: one for one in [*from_toml(home, faults), *from_environ(environ, faults)]
     }
     read = dict(_read(found.values(), faults))
-    faults += broken(read, found)
+    told = {one.setting.removesuffix(IN_FILE) for one in faults}
+    faults += (one for one in broken(read, found) if one.setting not in told)
     if check_authority is not None:
         faults += _faults_of_authority(read, found, home, check_authority)
     if "database_url" not in found and not faults:
@@ -97,10 +98,11 @@ def _faults_of_authority(
 ) -> Iterator[Fault]:
     """Tell what the CA's connector finds, unless which one it is could not be read."""
     if {"authority", "authority_settings"} & found.keys() <= read.keys():
-        source = SETTINGS_FILE if "authority_settings" in found else ABSENT
+        given = next((one for one in ("authority_settings", "authority") if one in found), None)
+        source = ABSENT if given is None else found[given].source
         authority = read.get("authority", Settings.__dataclass_fields__["authority"].default)
         for problem in check(authority, read.get("authority_settings", {}), home):
-            yield Fault("authority_settings", source, problem)
+            yield Fault(given or "authority_settings", source, problem)
 
 
 def _read(found: Iterable[Found], faults: list[Fault]) -> Iterator[tuple[str, Any]]:

@@ -46,7 +46,7 @@ def from_toml(home: Path, faults: list[Fault]) -> Iterator[Found]:
         if name in SETTINGS:
             yield Found(SETTINGS[name], value, SETTINGS_FILE, Origin.FILE)
         elif name not in _BY_FILE:
-            faults.append(unknown(name, SETTINGS_FILE, [*SETTINGS, *_BY_FILE]))
+            faults.append(unknown(name, SETTINGS_FILE, [*SETTINGS, *_BY_FILE, *GROUPS]))
         elif _BY_FILE[name].name in content:
             problem = f"{_BY_FILE[name].name} is set, too; keep one of them."
             faults.append(Fault(name, SETTINGS_FILE, problem))

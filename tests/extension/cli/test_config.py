@@ -73,7 +73,8 @@ class TestCheck:
         done = mobid("config", "check")
 
         assert done.exit_code == 1
-        assert 'There is no CA connector "buildin"; installed are: ' in done.output
+        told = 'authority (mobid.toml): There is no CA connector "buildin"; installed are: '
+        assert told in done.output
 
     def test_a_process_of_its_own_says_the_same(self, mobid: Mobid) -> None:
         """As it runs in a deployment: exit code 1, and all of it on stdout."""
