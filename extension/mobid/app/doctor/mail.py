@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mobid.app.doctor.finding import failed, ok
 from mobid.config import InvalidSettings
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from mobid.app.doctor.finding import Finding
     from mobid.config import MailSettings
+
+_REMEDY: Final = (
+    "Mend the server, or the table [mail] in mobid.toml. Mails wait meanwhile: mobid effects list."
+)
 
 
 def mail(
@@ -25,6 +29,6 @@ def mail(
     try:
         connect(settings)
     except (InvalidSettings, MailRefused, MailUnavailable) as error:
-        return [failed("mail", f"{where}: {error}", "Check the settings of the table [mail].")]
+        return [failed("mail", f"{where}: {error}", _REMEDY)]
     login = " after logging in" if settings.username is not None else ""
     return [ok("mail", f"{where} answers{login}")]
