@@ -105,6 +105,10 @@ class TestWhatIsShown:
         view = anne.gets_to_mail()
         assert view.step.data["mail_state"] == "sending"
         assert str(view.step.text) == "We are sending a QR code to a•••@example.org."
+        place.clock.pass_by(timedelta(minutes=11))
+        assert str(anne.sees(view).step.text).startswith(
+            "The mail to a•••@example.org has not left yet. We go on trying:"
+        )
         place.post.silent = False
         place.effects.later()
         assert anne.sees(view).step.data["mail_state"] == "sent"

@@ -7,6 +7,7 @@ its owner gets another here, for the same mail.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -42,6 +43,9 @@ class Renewed(StrEnum):
     MAIL = "mail"
     """The mail, with another link, and a mail code to go with it."""
 
+
+_SOON: Final = timedelta(minutes=1)
+"""After which a mail that is still on its way needs a word of its own."""
 
 LAPSED: Final = Message("The link in your mail has expired. Ask for a new mail.")
 _WAITING: Final = Message(
@@ -172,10 +176,21 @@ def _status(
         return Message("%(device)s is connected and makes its keys.", {"device": device})
     if _lapsed(enrolment, at):
         return LAPSED
-    if not enrolment.mail_code_lives(at):
+    late = mail is not None and not mail.settled and at >= mail.created_at + _SOON
+    if not (late or enrolment.mail_code_lives(at)):
         return _dead(enrolment)
+    return _of_mail(mail, late=late)
+
+
+def _of_mail(mail: Mail | None, *, late: bool) -> Message:
     values = {"recipient": masked(mail.to) if mail else ""}
     match _state(mail):
+        case MailState.SENDING if late:
+            return Message(
+                "The mail to %(recipient)s has not left yet. We go on trying: leave this page open, "
+                "or continue later from the dashboard.",
+                values,
+            )
         case MailState.SENDING:
             return Message("We are sending a QR code to %(recipient)s.", values)
         case MailState.NOT_SENT:
