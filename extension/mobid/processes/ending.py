@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from mobid.domain.certificates import RevocationReason
 from mobid.domain.instances import InstanceState
@@ -14,6 +16,19 @@ if TYPE_CHECKING:
     from mobid.domain.actors import Actor
     from mobid.domain.instances import Instance
     from mobid.processes.ports import UnitOfWork
+
+_log: Final = structlog.get_logger(__name__)
+
+
+def log_reference(instance: Instance, error: str) -> None:
+    """Write down what a user is told to read out to the service desk, for whoever looks it up."""
+    _log.warning(
+        "get_ended",
+        reference=instance.reference,
+        instance=instance.id,
+        step=instance.step,
+        why=error,
+    )
 
 
 def cancel_get(
@@ -40,6 +55,7 @@ def fail_get(
     _give_up(unit, instance, error=error)
     unit.audit(by, f"get.{state}", "instance", instance.id, step=instance.step, error=error)
     failed = instance.end(state, at=unit.now, error=error)
+    log_reference(instance, error)
     tell_outcome(unit, failed)
     return failed
 

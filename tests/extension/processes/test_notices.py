@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.instances import StepName
@@ -95,8 +96,12 @@ class TestFailure:
     def test_says_why_and_what_to_do(self, place: Place, anne: Person) -> None:
         """In the words of the page, with the reference for the service desk."""
         view = anne.clicks("next", at_confirm(place, anne, "both"))
-        anne.deactivated()
+        with capture_logs() as logs:
+            anne.deactivated()
         letter = place.post.last("get_failed")
+        (found,) = (one for one in logs if one["event"] == "get_ended")
+        assert (found["instance"], found["why"]) == (view.id, "USER_NOT_ACTIVE")
+        assert found["reference"] == letter.values["reference"]
         assert letter.values == {
             "name": "Änne Example",
             "server_name": "ACME ID",

@@ -13,7 +13,7 @@ from mobid.domain.instances import InstanceState, StepName
 from mobid.domain.mails import MailEvent
 from mobid.processes.decision import basis_of, end_of, names_for
 from mobid.processes.ended import NOT_MINE_ERROR
-from mobid.processes.ending import cancel_get
+from mobid.processes.ending import cancel_get, log_reference
 from mobid.processes.get.moves import cancel, confirm_again
 from mobid.processes.get.parts import Parts, options_of
 from mobid.processes.notices import notify
@@ -127,6 +127,7 @@ class Approve:
         """
         by = run.instance.actor
         ended = cancel_get(run.unit, run.instance, by=by, action="not_mine")
+        log_reference(run.instance, NOT_MINE_ERROR)
         notify(run.unit, MailEvent.NOT_MINE, user=run.user, subject_id=run.instance.id)
         return Changes(instance=replace(ended, error=NOT_MINE_ERROR))
 
