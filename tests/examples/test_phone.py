@@ -177,6 +177,12 @@ class TestReading:
         run = phone("claim", file)
         assert (run.status, f"{file} cannot be read" in run.err) == (2, True)
 
+    @pytest.mark.parametrize("given", ["abc", "0", "-1", "nan", "86401"])
+    def test_a_wait_that_is_none(self, phone: Phone, tmp_path: Path, given: str) -> None:
+        """It says what is wrong with it, and nothing is claimed."""
+        run = phone("enrol", tmp_path / "qr.png", f"--wait={given}")
+        assert (run.status, "is no number of seconds up to a day" in run.err) == (2, True)
+
     @pytest.mark.parametrize("code", ["", "ABCD", "ABCD-EFGH-JKMN-PQR", "ABCD-EFGH-JKMN-PQR!"])
     def test_a_typed_code_has_16_characters(self, phone: Phone, code: str) -> None:
         """What is too short never leaves the phone."""

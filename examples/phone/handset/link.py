@@ -53,7 +53,9 @@ def _texts(picture: Path | BytesIO, name: Path) -> set[str]:
     try:
         with Image.open(picture) as opened:
             found = zxingcpp.read_barcodes(opened.convert("RGB"), formats=_QR_CODES)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError:
+        raise Usage(f"{name} cannot be read as a picture; of a mail, give --mail.") from None
+    except (OSError, Image.DecompressionBombError) as error:
         raise Usage(f"The picture {name} cannot be read: {type(error).__name__}.") from None
     return {code.text for code in found}
 
