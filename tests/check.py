@@ -8,6 +8,7 @@ The linters run beside the tests; each says how it went as soon as it is done.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,7 +31,10 @@ LINTERS: Final = {
     "imports": [LINT_IMPORTS],
     "types": [PYTHON, "-m", "mypy"],
 }
-TESTS: Final = [PYTHON, "-m", "coverage", "run", "-m", "pytest", "-n", "3", "--dist", "worksteal"]
+TESTS: Final = [
+    *[PYTHON, "-m", "coverage", "run", "-m", "pytest", "-n", "3", "--dist", "worksteal"],
+    *["-o", "tmp_path_retention_policy=failed"],
+]
 COMBINE: Final = [PYTHON, "-m", "coverage", "combine", "--quiet"]
 REPORT: Final = [PYTHON, "-m", "coverage", "report"]
 
@@ -48,8 +52,18 @@ class Outcome:
         return f"{self.name:<10} {self.seconds:6.1f} s  {'ok' if self.passed else 'FAILED'}"
 
 
+MEMORY: Final = Path("/dev/shm")  # noqa: S108  # only below folders of pytest's own, which are private
+ROOM: Final = 4 * 2**30
+"""Bytes that must be free there."""
+
+
 def main() -> int:
     """Run everything, print each outcome, and return the exit code."""
+    # Tests start many processes; each of them would compile all of mobid anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM:
+        # Databases of tests write through to the disk like any other; a disk in memory is quick at that.
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     with tempfile.TemporaryDirectory(prefix="mobid-coverage-") as data:
         os.environ["COVERAGE_FILE"] = str(Path(data, "coverage"))
         with ThreadPoolExecutor(max_workers=1) as beside:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 import shutil
+import sys
 import tempfile
 import threading
 import uuid
@@ -21,12 +23,15 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 import pytest
 import sqlalchemy as sa
+import structlog
+from coverage import Coverage
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from typing_extensions import override
 
+from mobid.app.logs import Bridge
 from mobid.ca import Order, Surroundings
 from mobid.ca.builtin import create, initialise
 from mobid.ca.builtin.store import CAStore, CRLDraft, Entry, RevokedEntry, Standing
@@ -277,6 +282,26 @@ def builtin_ca(tmp_path: Path, clock: StandingClock, ca_store: CAStore) -> Built
         clock=clock, key_folder=folder, public_url="http://mobid.example.org", store=ca_store
     )
     return create({"kinds": list(Kind), "policies": ["1.3.6.1.4.1.99999.1.1"]}, surroundings)
+
+
+# --- the process of a run -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def process_of_its_own() -> Iterator[None]:
+    """A command sets up log, hooks and umask of its whole process; what a test sets up is taken back."""
+    umask = os.umask(0o022)
+    os.umask(umask)
+    root = logging.getLogger()
+    level, hooks = root.level, (sys.excepthook, threading.excepthook)
+    yield
+    os.umask(umask)
+    sys.excepthook, threading.excepthook = hooks
+    logging.captureWarnings(capture=False)
+    root.setLevel(level)
+    for handler in [one for one in root.handlers if isinstance(one, Bridge)]:
+        root.removeHandler(handler)
+    structlog.reset_defaults()
 
 
 # --- OpenBao ---------------------------------------------------------------------------------------
@@ -606,6 +631,39 @@ class BothDatabases:
         return any(narrowing) or any("::" in arg for arg in self._config.args)
 
 
+class Measuring:
+    """Measures coverage by the tests that mirror the packages, and on one of the two databases.
+
+    What a whole run happens to pass is not what shows that it is right. Measuring makes Python slower
+    by more than half, so all other tests run without.
+    """
+
+    MIRRORS: Final = ("contracts", "extension", "scim", "scripts")
+
+    def __init__(self, config: pytest.Config, coverage: Coverage) -> None:
+        self._mirrors: Final = [config.rootpath / "tests" / name for name in self.MIRRORS]
+        self._coverage: Final = coverage
+        self._measures = True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Go on, or pause."""
+        if self._measures is self._counts(item):
+            return
+        self._measures = not self._measures
+        if self._measures:
+            self._coverage.start()
+        else:
+            self._coverage.stop()
+
+    def _counts(self, item: pytest.Item) -> bool:
+        callspec = getattr(item, "callspec", None)
+        values = callspec.params.values() if callspec else ()
+        if any(isinstance(value, str) and value == "postgresql" for value in values):
+            return False
+        return any(item.path.is_relative_to(folder) for folder in self._mirrors)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show the reports of suites that are not ours; in a parallel run they come from workers."""
     for outcome in ("passed", "failed"):
@@ -616,5 +674,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count what runs on each database."""
+    """Count what runs on each database, and measure coverage if that is asked for."""
     config.pluginmanager.register(BothDatabases(config), "both-databases")
+    if (coverage := Coverage.current()) is not None:
+        config.pluginmanager.register(Measuring(config, coverage), "measuring")

@@ -67,7 +67,7 @@ LOCK: Final = "MobileIDSelfServiceProcLock"
 USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SHOWN: Final = "user,state,active,certificates"
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 BY_MAIL: Final = "by mail"
 """The `userType` of those whose codes are mailed."""
 _SCRIPT: Final = f"""\

@@ -7,7 +7,6 @@ hexadecimal digits, in both alphabets of base64. That the search finds what is t
 from __future__ import annotations
 
 import base64
-import os
 import re
 import secrets
 import time
@@ -20,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx2
 import pytest
 import sqlalchemy as sa
-import structlog
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -322,16 +320,6 @@ class Run:
             folder = Path(str(engine.url.database)).parent
             found |= {f"file {file.name}": file.read_bytes() for file in folder.iterdir()}
         return found
-
-
-@pytest.fixture
-def process_of_its_own() -> Iterator[None]:
-    """A command sets up the logging and the umask of its process; take that back."""
-    umask = os.umask(0o022)
-    os.umask(umask)
-    yield
-    os.umask(umask)
-    structlog.reset_defaults()
 
 
 @pytest.mark.usefixtures("process_of_its_own")

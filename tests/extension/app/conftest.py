@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
-import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import structlog
 
 from mobid.app import Product, initialise
-from mobid.app.logs import Bridge, configure
+from mobid.app.logs import configure
 from mobid.config import LogFormat, LogLevel, create_home, load
 
 if TYPE_CHECKING:
@@ -28,20 +24,6 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     initialise(settings)
     with Product(settings) as product:
         yield product
-
-
-@pytest.fixture
-def process_of_its_own() -> Iterator[None]:
-    """The log is the process's; what a test sets up is taken back."""
-    root = logging.getLogger()
-    level, hooks = root.level, (sys.excepthook, threading.excepthook)
-    yield
-    sys.excepthook, threading.excepthook = hooks
-    logging.captureWarnings(capture=False)
-    root.setLevel(level)
-    for handler in [one for one in root.handlers if isinstance(one, Bridge)]:
-        root.removeHandler(handler)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import sys
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import structlog
 from click.testing import CliRunner
 
-from mobid.app.logs import Bridge
 from mobid.cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from click.testing import Result
@@ -44,20 +37,8 @@ class Mobid:
 
 
 @pytest.fixture(autouse=True)
-def process_of_its_own() -> Iterator[None]:
-    """A command sets up the logging and the umask of its process; take that back."""
-    umask = os.umask(0o022)
-    os.umask(umask)
-    root = logging.getLogger()
-    level, hooks = root.level, (sys.excepthook, threading.excepthook)
-    yield
-    os.umask(umask)
-    sys.excepthook, threading.excepthook = hooks
-    logging.captureWarnings(capture=False)
-    root.setLevel(level)
-    for handler in [one for one in root.handlers if isinstance(one, Bridge)]:
-        root.removeHandler(handler)
-    structlog.reset_defaults()
+def each_alone(process_of_its_own: None) -> None:
+    """Let no command find what another one has set up."""
 
 
 @pytest.fixture
