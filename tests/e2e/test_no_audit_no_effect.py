@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 GET: Final = "MobileIDSelfServiceProcGet"
 LOCK: Final = "MobileIDSelfServiceProcLock"
 USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
+BULK: Final = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 GROUP: Final = "urn:ietf:params:scim:schemas:core:2.0:Group"
 MOBILE_ID: Final = "urn:mobid:scim:schemas:core:2.0:MobileID"
 HOST: Final = "http://127.0.0.1:8080"
@@ -160,6 +161,21 @@ def group_delete(world: World) -> Callable[[], int]:
     """Let SCIM delete a group."""
     path, _ = group(world)
     return lambda: world.scim("DELETE", path).status_code
+
+
+def scim_bulk(world: World) -> Callable[[], int]:
+    """Let SCIM delete a user with an active mobile ID, as one of many operations."""
+    person = active(world)
+    operation = {"method": "DELETE", "path": f"/Users/{person.user_id}"}
+    body = {"schemas": [BULK], "Operations": [operation]}
+
+    def ask() -> int:
+        answer = world.scim("POST", "/Bulk", body)
+        # Each operation has a status of its own.
+        told = answer.json["Operations"] if answer.json and answer.status_code == 200 else []
+        return int(told[0]["status"]) if told else answer.status_code
+
+    return ask
 
 
 def group(world: World) -> tuple[str, str]:
@@ -336,6 +352,7 @@ def active(world: World) -> Person:
 
 
 GOOD: Final[Mapping[str, tuple[Callable[[World], Callable[[], int]], ...]]] = {
+    "POST scim./Bulk": (scim_bulk,),
     "POST scim./Users": (scim_create,),
     "PUT scim./Users/<resource_id>": (scim_replace,),
     "PATCH scim./Users/<resource_id>": (scim_patch,),

@@ -68,8 +68,6 @@ class Door:
     """What is answered to a user whose it is not; nothing, if it is nobody's."""
     form: bool = False
     """Whether a page asks for its own form, with its CSRF token."""
-    soon: bool = False
-    """Whether it may still answer 501 to every client, as it is not built yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +147,7 @@ STRANGERS: Final[Mapping[Surface, set[int]]] = {
 TABLE: Final[Mapping[str, Route]] = {
     "scim./": scim(GET=Door(200, "scim:read")),
     "scim./search": SEARCH,
-    "scim./Bulk": scim(POST=Door(400, soon=True)),
+    "scim./Bulk": scim(POST=Door(400)),
     "scim./Me": scim(**dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), Door(501))),
     "scim./Users": every("scim:write"),
     "scim./Users/<resource_id>": one("scim:write"),
@@ -217,7 +215,7 @@ def expected(route: Route, methods: Collection[str], method: str, caller: str) -
         door = Door(200, SCRIPT if route.surface is Surface.ADMIN else "")
     if door is None:
         return {route.anything}
-    return ({501} if door.soon else set()) | {answer_at(door, caller)}
+    return {answer_at(door, caller)}
 
 
 def is_known(surface: Surface, method: str, caller: str) -> bool:

@@ -86,6 +86,7 @@ def create_app(product: Product) -> Flask:
                 guard=product.guard,
                 order_lapses_after=settings.times.ordered,
                 base_url=settings.public_url + SCIM_PREFIX,
+                cursors=provisioning.cursors(product.keys.cursors, product.clock),
             ),
             authenticate=authenticate_scim(product.tokens),
             authorize=provisioning.authorize,

@@ -8,7 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -29,6 +31,7 @@ SESSION_KEY: Final = "session.key"
 AUDIT_KEY: Final = "audit.key"
 
 _SECRET_BYTES: Final = 32
+_CURSORS: Final = b"mobid SCIM cursors"
 _FILE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
@@ -83,6 +86,12 @@ class Keys:
     """Signs the session cookies of the pages."""
     audit: Ed25519PrivateKey = field(repr=False)
     """Signs the checkpoints of the audit log."""
+
+    @property
+    def cursors(self) -> Secret[bytes]:
+        """Seals the cursors of SCIM lists; derived from the session key, as they live no longer."""
+        derive = HKDF(hashes.SHA256(), length=_SECRET_BYTES, salt=None, info=_CURSORS)
+        return Secret(derive.derive(self.session.reveal()))
 
 
 def create_keys(folder: KeyFolder) -> None:

@@ -77,7 +77,7 @@ class Groups(Repository):
 
     def create(self, resource: Resource, *, projection: Projection) -> StoredResource:
         """Store a new group with its members, or raise InvalidValue for one that does not exist."""
-        with unique(resource), self.parts.units() as unit:
+        with unique(resource), self.writing() as unit:
             moves = first_members(unit.connection, _members_in(resource))
             row = GroupRow(
                 id=str(uuid.uuid4()),
@@ -97,7 +97,7 @@ class Groups(Repository):
     ) -> StoredResource:
         """Store a changed group; members that are as they are wanted change nothing."""
         rows = change.rows.get(_MEMBERS, RowChanges())
-        with unique(change.after), self.parts.units() as unit:
+        with unique(change.after), self.writing() as unit:
             moves = planned(unit.connection, change.id, rows, expected_version=expected_version)
             if change.rows_only and not moves:
                 return self.one(unit.connection, change.id, projection)
@@ -113,24 +113,21 @@ class Groups(Repository):
 
     def delete(self, resource_id: str, *, expected_version: str | None) -> None:
         """Delete a group: nobody is in it any more, and it is in no other one."""
-        with self.parts.units() as unit:
+        with self.writing() as unit:
             planned(unit.connection, resource_id, RowChanges(), expected_version=expected_version)
             around = leave_groups(unit.connection, resource_id, at=unit.now)
             self.place.forget_external_ids(unit.connection, resource_id)
             removed = delete_group(unit.connection, resource_id)
             counts = {"removed": removed, "groups": around}
             unit.audit(self.caller.actor, "group.delete", "group", resource_id, **counts)
-            unit.commit()
 
     def _finished(
         self, unit: SQLUnit, group_id: str, resource: Resource, projection: Projection
     ) -> StoredResource:
-        """Write the client's identifier, commit, and return what this has made."""
+        """Write the client's identifier, and return what this has made."""
         own = checked_external_id(resource)
         self.place.keep_external_id(unit.connection, group_id, own)
-        made = self.one(unit.connection, group_id, projection)
-        unit.commit()
-        return made
+        return self.one(unit.connection, group_id, projection)
 
     def _members(
         self, connection: Connection, ids: Sequence[str], *, names: bool

@@ -111,15 +111,13 @@ class MobileIDs(Repository):
                 "leave active out."
             )
         user_id = owner_in(resource.get("user"), self.parts.base_url)
-        with unique(resource), self.parts.units() as unit:
+        with unique(resource), self.writing() as unit:
             user = self._user(unit, user_id)
             lapses_after = self.parts.order_lapses_after
             profile = order(unit, user, by=self.caller.actor, lapses_after=lapses_after)
             own = checked_external_id(resource)
             self.place.keep_external_id(unit.connection, profile.id, own)
-            made = self.one(unit.connection, profile.id, projection)
-            unit.commit()
-            return made
+            return self.one(unit.connection, profile.id, projection)
 
     @staticmethod
     def _user(unit: SQLUnit, user_id: str) -> User:
@@ -143,7 +141,7 @@ class MobileIDs(Repository):
                 f"active of MobileID {quoted(change.id)} tells whether it can be used; "
                 "all that can be written is false, which locks it."
             )
-        with unique(change.after), self.parts.units() as unit:
+        with unique(change.after), self.writing() as unit:
             profile = self._locked(unit, change.id, expected_version)
             if moves and profile.live:
                 lock_profile(unit, profile, by=self.caller.actor, reason=LockReason.OTHER)
@@ -152,20 +150,17 @@ class MobileIDs(Repository):
             own = checked_external_id(change.after)
             self.place.keep_external_id(unit.connection, change.id, own)
             unit.audit(self.caller.actor, "mobile_id.update", "mobile_id", change.id)
-            changed = self.one(unit.connection, change.id, projection)
-            unit.commit()
-            return changed
+            return self.one(unit.connection, change.id, projection)
 
     def delete(self, resource_id: str, *, expected_version: str | None) -> None:
         """Lock it if it is live, and show it no more."""
-        with self.parts.units() as unit:
+        with self.writing() as unit:
             profile = self._locked(unit, resource_id, expected_version)
             if profile.live:
                 lock_profile(unit, profile, by=self.caller.actor, reason=LockReason.REMOVED)
             bury(unit.connection, resource_id, at=unit.now)
             self.place.forget_external_ids(unit.connection, resource_id)
             unit.audit(self.caller.actor, "mobile_id.delete", "mobile_id", resource_id)
-            unit.commit()
 
     def _locked(self, unit: SQLUnit, mobile_id: str, expected_version: str | None) -> MobileID:
         """Return a mobile ID as the clock has it; nobody else writes about its user meanwhile."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mobid.storage.engine import translated
 from mobid.storage.scim_filter import OPERATORS
+from mobid.storage.scim_seek import seek
 from mobid_scim.errors import NotFound
 from mobid_scim.listing import Page
 from mobid_scim.path import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
     from sqlalchemy import Connection, Row
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from mobid.storage import SQLUnits, Transactions
     from mobid.storage.scim import Place
     from mobid.storage.scim_filter import Attributes
+    from mobid.storage.unit_of_work import SQLUnit
     from mobid_scim.filter import Operator
     from mobid_scim.listing import Query
     from mobid_scim.projection import Projection
@@ -43,10 +47,15 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Repository(ABC):
-    """Implements the engine's `ResourceRepository` for one caller."""
+    """Implements the engine's `ResourceRepository` and `Seeks` for one caller.
+
+    With a `unit` of somebody else, everything is read and written in that; otherwise each method
+    is a transaction of its own.
+    """
 
     parts: Parts
     caller: Caller
+    unit: SQLUnit | None = None
 
     @property
     def operators(self) -> frozenset[Operator]:
@@ -70,15 +79,44 @@ class Repository(ABC):
 
     def get(self, resource_id: str, *, projection: Projection) -> StoredResource:
         """Return a resource that is not deleted, or raise NotFound."""
-        with self.parts.transactions.reading() as connection:
+        with self.reading() as connection:
             return self.one(connection, resource_id, projection)
 
     def search(self, query: Query) -> Page:
         """Return a page, the oldest first unless it is sorted; raise InvalidFilter or InvalidValue."""
         attributes = self.attributes()
-        with self.parts.transactions.reading() as connection:
+        with self.reading() as connection:
             rows, total = self.place.page(connection, query, attributes)
             return Page(self.shown(connection, rows, query.projection), total)
+
+    def seek(self, query: Query) -> Page:
+        """Return the page at a position, in the order of `search`; raise as that does."""
+        attributes = self.attributes()
+        with self.reading() as connection:
+            found = seek(connection, self.place, query, attributes)
+            shown = self.shown(connection, found.rows, query.projection)
+            return Page(shown, found.total, found.next, found.previous)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection to read with."""
+        if self.unit is None:
+            with self.parts.transactions.reading() as connection:
+                yield connection
+        else:
+            with translated():
+                yield self.unit.connection
+
+    @contextmanager
+    def writing(self) -> Iterator[SQLUnit]:
+        """Give a unit of work; unless it is somebody else's, it is committed at the end."""
+        if self.unit is None:
+            with self.parts.units() as unit:
+                yield unit
+                unit.commit()
+        else:
+            with translated():
+                yield self.unit
 
     def one(
         self, connection: Connection, resource_id: str, projection: Projection

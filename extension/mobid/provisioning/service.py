@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mobid.provisioning.groups import Groups
 from mobid.provisioning.mobile_ids import MobileIDs
-from mobid.provisioning.reading import Parts
+from mobid.provisioning.reading import Parts, Repository
+from mobid.provisioning.together import Together
 from mobid.provisioning.types import GROUP_TYPE, MOBILE_ID_TYPE, USER_TYPE
 from mobid.provisioning.users import Users
+from mobid_scim.bulk.request import BulkLimits
+from mobid_scim.cursors import Cursors
 from mobid_scim.service import Endpoint, Service
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Iterator, Mapping
 
+    from mobid.config import Secret
     from mobid.processes.mass_changes import MassChangeGuard
+    from mobid.processes.ports import Clock
     from mobid.processes.settlement import Settlement
     from mobid.provisioning.access import Caller
     from mobid.storage import SQLUnits, Transactions
+    from mobid.storage.unit_of_work import SQLUnit
+    from mobid_scim.resource import ResourceType
+
+CURSOR_LIFETIME: Final = timedelta(hours=1)
+"""How long a client may think between two pages."""
+_KINDS: Final[Mapping[str, tuple[ResourceType, type[Repository]]]] = {
+    each.name: (each, kind)
+    for each, kind in (
+        (USER_TYPE, Users),
+        (GROUP_TYPE, Groups),
+        (MOBILE_ID_TYPE, MobileIDs),
+    )
+}
+
+
+def cursors(key: Secret[bytes], clock: Clock) -> Cursors[Caller]:
+    """Return what seals the places in lists, for every process with the same key."""
+    return Cursors([key.reveal()], client=_name, lifetime=CURSOR_LIFETIME, clock=clock)
 
 
 def service(
@@ -29,6 +54,7 @@ def service(
     guard: MassChangeGuard,
     order_lapses_after: timedelta,
     base_url: str,
+    cursors: Cursors[Caller],
 ) -> Service[Caller]:
     """Return the service to mount; `base_url` is where clients reach it, such as `…/scim/v2`."""
     parts = Parts(
@@ -40,8 +66,28 @@ def service(
         base_url=base_url.rstrip("/"),
     )
     endpoints: list[Endpoint[Caller]] = [
-        Endpoint(USER_TYPE, partial(Users, parts)),
-        Endpoint(GROUP_TYPE, partial(Groups, parts)),
-        Endpoint(MOBILE_ID_TYPE, partial(MobileIDs, parts)),
+        Endpoint(scope, partial(kind, parts)) for scope, kind in _KINDS.values()
     ]
-    return Service(endpoints, base_url=base_url)
+    return Service(
+        endpoints,
+        base_url=base_url,
+        bulk=BulkLimits(),
+        unit=partial(_together, parts),
+        cursors=cursors,
+    )
+
+
+@contextmanager
+def _together(parts: Parts, caller: Caller) -> Iterator[Together]:
+    """Begin a unit of work for many operations of a client; it is committed at the end."""
+
+    def bind(name: str, unit: SQLUnit) -> Repository:
+        return _KINDS[name][1](parts, caller, unit)
+
+    with parts.units() as unit:
+        yield Together(unit, bind)
+        unit.commit()
+
+
+def _name(caller: Caller) -> str:
+    return caller.client

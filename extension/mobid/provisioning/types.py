@@ -107,6 +107,7 @@ USER_TYPE: Final = ResourceType(
     extensions=(Extension(ENTERPRISE_USER), Extension(USER_EXTENSION)),
     operations=_OPERATIONS | {Operation.CREATE, Operation.REPLACE},
     sorts=True,
+    seeks=True,
 )
 GROUP_TYPE: Final = ResourceType(
     name="Group",
@@ -115,6 +116,7 @@ GROUP_TYPE: Final = ResourceType(
     description="Groups of people, and of groups",
     operations=_OPERATIONS | {Operation.CREATE, Operation.REPLACE},
     sorts=True,
+    seeks=True,
     by_row=frozenset({"members"}),
 )
 
@@ -146,4 +148,5 @@ MOBILE_ID_TYPE: Final = ResourceType(
     description="Mobile IDs of users; a new one is an order, which its user carries out",
     operations=_OPERATIONS | {Operation.CREATE, Operation.REPLACE},
     sorts=True,
+    seeks=True,
 )

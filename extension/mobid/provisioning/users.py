@@ -83,7 +83,7 @@ class Users(Repository):
 
     def create(self, resource: Resource, *, projection: Projection) -> StoredResource:
         """Store a new user, who is active unless the client says otherwise."""
-        with unique(resource), self.parts.units() as unit:
+        with unique(resource), self.writing() as unit:
             row = new_row(resource, self.caller.client, unit.now)
             insert_user(unit.connection, row)
             write_rows(unit.connection, row.id, rows_of(resource))
@@ -93,7 +93,7 @@ class Users(Repository):
         self, change: Change, *, expected_version: str | None, projection: Projection
     ) -> StoredResource:
         """Store a changed user; suspend or release the mobile ID if `active` has moved."""
-        with unique(change.after), self.parts.units() as unit:
+        with unique(change.after), self.writing() as unit:
             before = self._locked(unit, change.id)
             row = changed_row(before, change.after, unit.now)
             _write(unit, row, expected_version or str(before.version))
@@ -108,7 +108,7 @@ class Users(Repository):
 
     def delete(self, resource_id: str, *, expected_version: str | None) -> None:
         """Leave a tombstone, and lock the mobile ID; names and identifiers are free again."""
-        with self.parts.units() as unit:
+        with self.writing() as unit:
             before = self._locked(unit, resource_id)
             gone = replace(
                 before,
@@ -123,7 +123,6 @@ class Users(Repository):
             self.place.forget_external_ids(unit.connection, resource_id)
             left = leave_groups(unit.connection, resource_id, at=unit.now)
             unit.audit(self.caller.actor, "user.delete", "user", resource_id, groups=left)
-            unit.commit()
 
     def _locked(self, unit: SQLUnit, user_id: str) -> UserRow:
         """Return the row of a user about whom nobody else writes until the end of the unit."""
@@ -147,12 +146,10 @@ class Users(Repository):
         resource: Resource,
         projection: Projection,
     ) -> StoredResource:
-        """Write what stands beside the row, commit, and return what this has made."""
+        """Write what stands beside the row, and return what this has made."""
         self.place.keep_external_id(unit.connection, row.id, checked_external_id(resource))
         unit.audit(self.caller.actor, action, "user", row.id)
-        made = self.one(unit.connection, row.id, projection)
-        unit.commit()
-        return made
+        return self.one(unit.connection, row.id, projection)
 
     def _computed(
         self, connection: Connection, user_ids: Sequence[str], projection: Projection

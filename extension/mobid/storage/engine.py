@@ -86,7 +86,7 @@ class Transactions:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Begin one that writes; unless the caller commits, it is rolled back."""
-        with _queue(self._engine), _translated(), self._engine.connect() as connection:
+        with _queue(self._engine), translated(), self._engine.connect() as connection:
             connection.execution_options(**{_WRITES: True}).begin()
             with _left_clean(connection):
                 yield connection
@@ -107,7 +107,7 @@ class Transactions:
         """
         with (
             _queue(self._engine),
-            _translated(),
+            translated(),
             self._engine.connect() as connection,
             _unchecked_references(connection),
             _left_clean(connection),
@@ -121,7 +121,7 @@ class Transactions:
     def reading(self) -> Iterator[Connection]:
         """Give a connection to read with. On SQLite all its statements see one moment."""
         how = {"isolation_level": "AUTOCOMMIT"} if is_postgresql(self._engine) else {}
-        with _translated(), self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             yield connection.execution_options(**how)
 
 
@@ -131,7 +131,8 @@ def is_postgresql(engine: Engine) -> bool:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Let errors of the database leave as ours."""
     try:
         yield
     except SQLAlchemyError as error:

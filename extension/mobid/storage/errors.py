@@ -24,6 +24,7 @@ from sqlalchemy.exc import (
     IntegrityError,
     InterfaceError,
     OperationalError,
+    PendingRollbackError,
     SQLAlchemyError,
     TimeoutError,  # noqa: A004 - SQLAlchemy's: no connection came free in time
 )
@@ -105,6 +106,8 @@ def from_database(error: SQLAlchemyError, metadata: MetaData) -> Exception:
         return ConstraintBroken(broken_constraint(error, metadata))
     if isinstance(error, (OperationalError, InterfaceError)):
         return DatabaseUnavailable(_cause(error))
+    if isinstance(error, PendingRollbackError):
+        return DatabaseUnavailable("its connection was lost in the middle of a transaction")
     if isinstance(error, TimeoutError):
         return DatabaseUnavailable("no connection came free in time")
     if type(error) is DatabaseError:  # its subclasses are statements of ours that went wrong

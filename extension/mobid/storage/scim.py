@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Column, Text, and_, cast, delete, func, insert, literal, select
 
@@ -14,12 +15,30 @@ from mobid.storage.tables import external_ids
 from mobid_scim.listing import SortOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table
 
     from mobid.storage.scim_filter import Attributes, Condition, Leaf
     from mobid_scim.listing import Query
+
+    Ordering: TypeAlias = Callable[
+        [ColumnElement[Any], ColumnElement[Any]], Sequence[ColumnElement[Any]]
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows are wanted: those that meet a condition, from a place in an order.
+
+    `order` makes it of the columns that have the value and the id.
+    """
+
+    value: ColumnElement[Any]
+    where: Condition
+    order: Ordering
+    count: int
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +85,38 @@ class Place:
     ) -> tuple[Sequence[Row[Any]], int]:
         """Return a page, the oldest first unless the query says otherwise, and how many match in all."""
         where = and_(self.there, attributes.condition(query.filter))
-        rows = self._rows(connection, query, attributes, where) if query.count else []
+        rows: Sequence[Row[Any]] = []
+        if query.count:
+            value, order = self.order(query, attributes)
+            wanted = Wanted(value, where, partial(_in_order, order), query.count, query.offset)
+            rows = self.rows(connection, wanted)
         if rows and len(rows) < query.count:
             return rows, query.offset + len(rows)
+        return rows, self.count(connection, where)
+
+    def count(self, connection: Connection, where: Condition) -> int:
+        """Return how many resources meet a condition."""
         total = select(func.count()).select_from(self.table).where(where)
-        return rows, connection.execute(total).scalar_one()
+        return connection.execute(total).scalar_one()
+
+    def order(self, query: Query, attributes: Attributes) -> tuple[ColumnElement[Any], SortOrder]:
+        """Return what a query sorts by, and which way; the oldest come first if it does not say."""
+        if query.sort_by is None:
+            return self.table.c.created_at, SortOrder.ASCENDING
+        return attributes.order(query.sort_by), query.sort_order
+
+    def rows(self, connection: Connection, wanted: Wanted) -> Sequence[Row[Any]]:
+        """Return rows in an order, each with what it is `sorted_by`.
+
+        Their ids are found first: whole rows are read for those alone, however deep they are.
+        """
+        row_id, value = self.table.c.id, wanted.value
+        found = select(row_id.label("found"), value.label("sorted_by")).where(wanted.where)
+        found = found.order_by(*wanted.order(value, row_id))
+        page = found.offset(wanted.offset).limit(wanted.count).subquery("page").c
+        whole = self._select(self.table.join(page.found.table, page.found == row_id))
+        whole = whole.add_columns(page.sorted_by)
+        return connection.execute(whole.order_by(*wanted.order(page.sorted_by, page.found))).all()
 
     def keep_external_id(
         self, connection: Connection, resource_id: str, external_id: str | None
@@ -96,21 +142,6 @@ class Place:
                 external_ids.c.resource_id == resource_id,
             )
         )
-
-    def _rows(
-        self, connection: Connection, query: Query, attributes: Attributes, where: Condition
-    ) -> Sequence[Row[Any]]:
-        """Find the ids of the page first: whole rows are read for those alone, however deep it is."""
-        first: ColumnElement[Any] = self.table.c.created_at
-        order = SortOrder.ASCENDING
-        if query.sort_by is not None:
-            first, order = attributes.order(query.sort_by), query.sort_order
-        found = select(self.table.c.id.label("found"), first.label("first")).where(where)
-        # Those that are equal have the order of their ids, so that no two pages show the same.
-        found = found.order_by(_in_order(first, order), self.table.c.id)
-        page = found.offset(query.offset).limit(query.count).subquery("page").c
-        whole = self._select(self.table.join(page.found.table, page.found == self.table.c.id))
-        return connection.execute(whole.order_by(_in_order(page.first, order), page.found)).all()
 
     def _own(self) -> tuple[Condition, Condition]:
         return (
@@ -146,11 +177,20 @@ def concat(*parts: ColumnElement[str] | str) -> ColumnElement[str]:
     return whole
 
 
-def _in_order(key: ColumnElement[Any], order: SortOrder) -> ColumnElement[Any]:
-    """Sort; what has no value is last, or first the other way round (RFC 7644, 3.4.2.3)."""
+def always_there(value: ColumnElement[Any]) -> bool:
+    """Tell whether every resource has it, so that an index serves an order by it as it is."""
+    return isinstance(value, Column) and not value.nullable
+
+
+def _in_order(
+    order: SortOrder, value: ColumnElement[Any], row_id: ColumnElement[Any]
+) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """Sort; what has no value is last, or first the other way round (RFC 7644, 3.4.2.3).
+
+    Those that are equal have the order of their ids, so that no two pages show the same.
+    """
     ascending = order is SortOrder.ASCENDING
-    ordered = key.asc() if ascending else key.desc()
-    if isinstance(key, Column) and not key.nullable:
-        # An index serves what always has a value as it is.
-        return ordered
-    return ordered.nulls_last() if ascending else ordered.nulls_first()
+    by_value = value.asc() if ascending else value.desc()
+    if not always_there(value):
+        by_value = by_value.nulls_last() if ascending else by_value.nulls_first()
+    return by_value, row_id

@@ -16,7 +16,7 @@ from mobid.storage.audit_log import append
 from mobid.storage.authorities import SQLAuthorityRecords
 from mobid.storage.certificates import SQLCertificates
 from mobid.storage.counters import SQLCounters
-from mobid.storage.engine import Transactions
+from mobid.storage.engine import Transactions, translated
 from mobid.storage.enrolments import SQLEnrolments
 from mobid.storage.instances import SQLInstances
 from mobid.storage.mails import SQLMails
@@ -171,6 +171,18 @@ class SQLUnit:
             details=details,
         )
         append(self._transaction.writable(), event)
+
+    @contextmanager
+    def part(self) -> Iterator[SQLUnit]:
+        """Begin a part of this unit, which is undone alone if it is left by an exception.
+
+        It is not committed; what it has read and nudged is forgotten with it.
+        """
+        part = SQLUnit(self._transaction)
+        with translated(), self.connection.begin_nested():
+            yield part
+        self._nudges.take_over(part._nudges)
+        self._points.extend(part._points)
 
     def passes(self, point: CrashPoint) -> None:
         """Let the process pass a crash point right after the commit, before any work is tried."""

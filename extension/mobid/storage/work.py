@@ -56,15 +56,23 @@ class Nudges:
     """The rows that this unit of work wants worked on, each at its newest attempt."""
 
     def __init__(self) -> None:
-        self._attempts: dict[tuple[str, str], int] = {}
+        self._attempts: dict[tuple[str, str], int | None] = {}
 
     def saved(self, kind: str, row_id: str, work: Work, *, read: int, stored: int) -> None:
         """Note a saved row: its work, the attempt it had in this unit before, and the stored one."""
         if not work.wanted:
-            self._attempts.pop((kind, row_id), None)
+            self._attempts[kind, row_id] = None
         elif work.attempt > read:
             self._attempts[kind, row_id] = stored
 
+    def take_over(self, later: Nudges) -> None:
+        """Add what a part of the unit came to want, or wants no more."""
+        self._attempts |= later._attempts
+
     def all(self) -> list[tuple[str, str, int]]:
-        """Return them as kind, id and attempt, in the order in which they were first wanted."""
-        return [(kind, row_id, attempt) for (kind, row_id), attempt in self._attempts.items()]
+        """Return them as kind, id and attempt, in the order in which they were first spoken of."""
+        return [
+            (kind, row_id, attempt)
+            for (kind, row_id), attempt in self._attempts.items()
+            if attempt is not None
+        ]

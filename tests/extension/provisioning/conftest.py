@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from mobid.app.scim import scim_error_of
-from mobid.config import Guard
+from mobid.config import Guard, Secret
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.certificates import CAState, Certificate, Wanted
 from mobid.domain.enrolments import Enrolment
@@ -21,7 +21,7 @@ from mobid.domain.mobile_ids import Device, Hold, MobileID, Placed, ProfileState
 from mobid.domain.options import Kind, Options
 from mobid.processes.mass_changes import MassChangeGuard
 from mobid.processes.settlement import Settlement
-from mobid.provisioning import authorize, service
+from mobid.provisioning import authorize, cursors, service
 from mobid.provisioning.reading import Repository
 from mobid.storage import Transactions
 from mobid.storage.tables import audit_events
@@ -256,7 +256,9 @@ def guard() -> MassChangeGuard:
 
 
 @pytest.fixture
-def provider(database: Database, units: SQLUnits, guard: MassChangeGuard) -> Provider:
+def provider(
+    database: Database, units: SQLUnits, guard: MassChangeGuard, clock: StandingClock
+) -> Provider:
     """An app with the SCIM surface alone, on the database of the test."""
     product = service(
         units=units,
@@ -265,6 +267,7 @@ def provider(database: Database, units: SQLUnits, guard: MassChangeGuard) -> Pro
         guard=guard,
         order_lapses_after=timedelta(days=14),
         base_url=BASE,
+        cursors=cursors(Secret(b"a key of this test, 32 bytes long"[:32]), clock),
     )
     app = Flask("scim")
     app.register_blueprint(

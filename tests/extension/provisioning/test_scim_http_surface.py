@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scim2_client.engines.wsgi import WSGISCIMClient
 
+from mobid.app.http import LARGEST_BODY
 from mobid.app.scim import scim_error_of
 from mobid.domain.errors import IllegalTransition
 from mobid.domain.mobile_ids import ProfileState
@@ -65,19 +66,23 @@ class TestDiscovery:
         assert set(writable.values()) == {"readOnly"}
 
     def test_of_what_can_be_done(self, hr: SCIM) -> None:
-        """PATCH, filters, sorting and ETags."""
+        """PATCH, Bulk, filters, sorting, ETags and cursors."""
         config: Any = hr("GET", "/ServiceProviderConfig").json
         assert {
             name: config[name]["supported"]
             for name in ("patch", "bulk", "filter", "changePassword", "sort", "etag")
         } == {
             "patch": True,
-            "bulk": False,
+            "bulk": True,
             "filter": True,
             "changePassword": False,
             "sort": True,
             "etag": True,
         }
+        assert config["pagination"]["cursor"] is True
+        assert config["bulk"]["maxOperations"] == 1_000
+        # A larger body is refused before anybody looks at it.
+        assert config["bulk"]["maxPayloadSize"] == LARGEST_BODY
 
     @staticmethod
     def _mutability(schema: dict[str, Any]) -> dict[str, str]:
@@ -90,9 +95,8 @@ class TestWhatIsNotThere:
     @pytest.mark.parametrize(
         ("method", "path"),
         [
-            ("POST", "/Bulk"),
             ("GET", "/Me"),
-            ("GET", "/Users?cursor"),
+            ("PATCH", "/Me"),
         ],
     )
     def test_says_so(self, hr: SCIM, provider: Provider, method: str, path: str) -> None:

@@ -7,7 +7,7 @@ import itertools
 import json
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from mobid.provisioning.user_rows import new_row
 from mobid.storage import Transactions
 from mobid.storage.groups import GroupRow, add_members, insert_group
 from mobid.storage.scim_documents import rows_of, write_rows
+from mobid.storage.scim_seek import seek
 from mobid.storage.tables import certificates, external_ids, mobile_ids
 from mobid.storage.users import insert_user
 from mobid_scim.attributes import COMMON_ATTRIBUTES, Attribute, Type
@@ -39,7 +40,7 @@ from mobid_scim.filter import (
     parse,
     to_text,
 )
-from mobid_scim.listing import Query, SortOrder
+from mobid_scim.listing import Position, Query, SortOrder
 from mobid_scim.match import matches, values_of
 from mobid_scim.ordering import ordered, read_sort_by
 from mobid_scim.path import Path
@@ -395,3 +396,55 @@ class TestSearching:
                     assert total == len(resources)
                     found += [row.id for row in rows]
                 assert found == [id_of(one) for one in ordered(resources, by, order)], (by, order)
+
+    @pytest.mark.parametrize("name", ["User", "Group", "MobileID"])
+    @given(random=st.randoms(use_true_random=True))
+    @AT_RANDOM
+    def test_walks_in_the_order_in_which_it_sorts(
+        self, provider: Provider, name: str, random: Random
+    ) -> None:
+        """From position to position, as from start to start: each is met once, there and back again."""
+        repository, endpoints = provider.repository(name), provider.product.endpoints
+        scope, place, attributes = endpoints[name].type, repository.place, repository.attributes()
+        with Transactions(provider.database.engine).begin() as connection:
+            world = World(random, connection, endpoints["User"].type)
+            world.fill()
+            asking = Asking(random, scope, all_of(repository, connection, scope), world.words)
+            sorts = [one for one in asking.paths if has_order(one)]
+
+            def walk(query: Query, after: Position | None) -> list[list[str]]:
+                """Return the ids of all pages from a position on, in the order of the list."""
+                pages: list[list[str]] = []
+                while True:
+                    page = seek(connection, place, replace(query, after=after), attributes)
+                    backward = after is not None and after.backward
+                    ids = [row.id for row in page.rows]
+                    pages = [ids, *pages] if backward else [*pages, ids]
+                    after = page.previous if backward else page.next
+                    assert len(ids) == query.count or after is None
+                    if after is None:
+                        return pages
+                    # As the engine has it after a client has brought it back.
+                    key = tuple(json.loads(json.dumps(after.key)))
+                    after = Position(key, backward=after.backward)
+
+            for _ in range(3):
+                path = random.choice([None, *sorts])
+                tree = random.choice([None, parse(to_text(asking.tree()), scope)])
+                whole = Query(
+                    projection=Projection(scope),
+                    filter=tree,
+                    sort_by=None if path is None else read_sort_by(str(path), scope),
+                    sort_order=random.choice(list(SortOrder)),
+                )
+                rows, total = place.page(connection, whole, attributes)
+                meant = [row.id for row in rows]
+                pages = walk(replace(whole, count=2), None)
+                assert list(itertools.chain(*pages)) == meant, (path, whole.sort_order)
+                last = seek(connection, place, replace(whole, count=max(1, total - 1)), attributes)
+                if last.next is not None:
+                    end = seek(connection, place, replace(whole, after=last.next), attributes)
+                    assert end.previous is not None
+                    back = walk(replace(whole, count=2), end.previous)
+                    assert list(itertools.chain(*back)) == meant[:-1], (path, whole.sort_order)
+                assert seek(connection, place, replace(whole, count=0), attributes).total == total
