@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -14,8 +15,18 @@ from mobid.domain.errors import InvalidValidity
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mobid.domain.users import User
+
 LEAST_VALIDITY_DAYS: Final = 1
 MOST_VALIDITY_YEARS: Final = 10
+MOST_USER_ID: Final = 128
+MOST_SERVER_NAME: Final = 64
+MOST_PROFILE_NAME: Final = 64
+
+SERVER_NAME: Final = "Mobile ID"
+"""How the server is called on phones and in mails where no script has named it."""
+
+_PROFILE_PREFIX: Final = "MobileID "
 
 _DURATION: Final = re.compile(r"P([1-9][0-9]{0,5})([YMD])")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -109,8 +120,27 @@ class Options:
     qr_location: QRLocation = QRLocation.SELF_SERVICE
     validity: Validity = field(default_factory=lambda: Validity.years(2))
     user_id: str
-    server_name: str = "Mobile ID"
+    server_name: str = SERVER_NAME
     profile_name: str
     properties: Mapping[str, str] = field(default_factory=dict)
     recover_encryption: Recovery = Recovery.NONE
     notify: Notify = Notify.BOTH
+
+    @classmethod
+    def for_user(cls, user: User) -> Self:
+        """Return the options of a user for whom no script has set any.
+
+        The user id is the primary e-mail address, else the user name. The profile name is cut to
+        what fits on a phone, since nobody chose it.
+        """
+        name = _one_line(user.display_name) or user.user_name
+        return cls(
+            user_id=user.email or user.user_name,
+            profile_name=f"{_PROFILE_PREFIX}{name}"[:MOST_PROFILE_NAME].rstrip(),
+        )
+
+
+def _one_line(name: str) -> str:
+    """Return a display name as one line in NFC; a directory may have tabs and line ends in it."""
+    spaced = "".join(c if c.isprintable() else " " for c in name)
+    return " ".join(unicodedata.normalize("NFC", spaced).split())

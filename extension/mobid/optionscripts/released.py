@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from mobid.domain.options import Options
-from mobid.optionscripts.words import DECLARATION, MOST_PROFILE_NAME
+from mobid.optionscripts.words import DECLARATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mobid.domain.users import User
 
-_PROFILE_PREFIX: Final = "MobileID "
 _SIMPLE: Final = (str, int, float, bool)
 
 
@@ -33,14 +31,9 @@ def attributes_of(user: User) -> dict[str, object]:
 def defaults_for(user: User) -> dict[str, object]:
     """Return every option as it is when the script does not set it, in plain form.
 
-    The user id is the primary e-mail address, else the user name. The profile name is cut to what fits on a
-    phone, since nobody chose it; a name that a script chose is refused when it is too long.
+    The profile name is cut where it is too long; one that a script chose is refused.
     """
-    name = _one_line(user.display_name) or user.user_name
-    options = Options(
-        user_id=user.email or user.user_name,
-        profile_name=f"{_PROFILE_PREFIX}{name}"[:MOST_PROFILE_NAME].rstrip(),
-    )
+    options = Options.for_user(user)
     return {
         "certificates": _words(options.certificates),
         "selectable_certificates": _words(options.selectable_certificates),
@@ -57,12 +50,6 @@ def defaults_for(user: User) -> dict[str, object]:
 
 def _words(kinds: Iterable[str]) -> list[str]:
     return [str(kind) for kind in kinds]
-
-
-def _one_line(name: str) -> str:
-    """Return a display name as one line in NFC; a directory may have tabs and line ends in it."""
-    spaced = "".join(c if c.isprintable() else " " for c in name)
-    return " ".join(unicodedata.normalize("NFC", spaced).split())
 
 
 def _plain(value: object) -> object:

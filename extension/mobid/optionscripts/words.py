@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from mobid.domain.options import (
     LEAST_VALIDITY_DAYS,
+    MOST_PROFILE_NAME,
+    MOST_SERVER_NAME,
+    MOST_USER_ID,
     MOST_VALIDITY_YEARS,
     Kind,
     Notify,
@@ -19,10 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mobid_scripts.kinds import OptionKind
-
-MOST_USER_ID: Final = 128
-MOST_SERVER_NAME: Final = 64
-MOST_PROFILE_NAME: Final = 64
 
 _NO_ARCHIVE: Final = "needs the key archive, which this version does not have"
 _NO_MAIL: Final = "needs a mail server, which this site does not have: set mail.host"

@@ -32,6 +32,7 @@ from mobid.domain.actors import ActorKind
 from mobid.domain.instances import StepName
 from mobid.domain.mails import MailEvent, masked
 from mobid.domain.mobile_ids import LockReason
+from mobid.domain.options import SERVER_NAME
 from mobid.processes.codes import link_of
 from mobid.processes.ended import failure_of
 from mobid.processes.get.confirm import KIND_NAMES
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
     from mobid.processes.codes import Codes
     from mobid.processes.mailing import QRPicture
     from mobid.processes.ports import UnitOfWork
-
-SERVER_NAME: Final = "Mobile ID"
-"""Who speaks where there is no mobile ID whose server has a name."""
 
 BY: Final = {
     ActorKind.USER: "another user",

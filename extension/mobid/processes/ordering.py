@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mobid.domain.instances import Instance, InstanceState, Process, StepName
 from mobid.domain.mails import MailEvent
 from mobid.domain.mobile_ids import MobileID, ProfileState
+from mobid.domain.options import MOST_USER_ID, Options
 from mobid.processes.decision import new_reference
 from mobid.processes.errors import AlreadyHasMobileID, ProcessRunning, UserNotActive
 from mobid.processes.expiry import expire_if_over
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from mobid.domain.users import User
     from mobid.processes.decision import Decision
     from mobid.processes.ports import UnitOfWork
-
-SERVER_NAME: Final = "Mobile ID"
 
 
 def order(unit: UnitOfWork, user: User, *, by: Actor, lapses_after: timedelta) -> MobileID:
@@ -97,13 +96,14 @@ def _must_be_free(unit: UnitOfWork, user: User) -> None:
 
 def _pending(unit: UnitOfWork, user: User) -> MobileID:
     """Return the profile under the names that it has until options are decided."""
+    names = Options.for_user(user)
     return MobileID(
         id=str(uuid.uuid4()),
         user_id=user.id,
         state=ProfileState.PENDING,
-        profile_name=f"MobileID {user.display_name}"[:64],
-        server_name=SERVER_NAME,
-        user_label=(user.email or user.user_name)[:128],
+        profile_name=names.profile_name,
+        server_name=names.server_name,
+        user_label=names.user_id[:MOST_USER_ID],
         created_at=unit.now,
         changed_at=unit.now,
     )

@@ -78,6 +78,14 @@ class TestOrdered:
         assert invited(place) == [("anne@example.org", instance.id)]
         assert place.audited(profile.id) == ["mobile_id.order"]
 
+    def test_its_first_names_are_those_that_it_has_where_no_script_sets_any(
+        self, place: Place, anne: Person
+    ) -> None:
+        """One line that fits on a phone, whatever a directory has in a name: it stands in the mail."""
+        place.change(anne, display_name=f"Änne\tvon\nund zu {'X' * 40} Example")
+        profile, _ = ordered(place, anne)
+        assert profile.profile_name == f"MobileID Änne von und zu {'X' * 39}"
+
     def test_without_an_address_nobody_is_invited(self, place: Place) -> None:
         """Its owner finds it on the dashboard all the same."""
         person = place.person(email=None)
