@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mobid.processes.authority import AuthorityError
-from mobid.processes.certificate_rows import CertificateRows
 from mobid.processes.errors import CAStillAnswers, NotFound
+from mobid.processes.owner_lock import owner_locked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,6 @@ class LostAuthorities:
         self, units: Units, authorities: Mapping[str, Authority], settlement: Settlement
     ) -> None:
         self._units = units
-        self._rows = CertificateRows(units)
         self._authorities = authorities
         self._settlement = settlement
 
@@ -65,8 +64,9 @@ class LostAuthorities:
         raise CAStillAnswers(ca)
 
     def _give_up(self, certificate_id: str, by: Actor) -> bool:
-        mobile_id = self._rows.read(certificate_id).mobile_id
-        with self._rows.locked(mobile_id) as unit:
+        with self._units.reading() as reading:
+            mobile_id = reading.certificates.get(certificate_id).mobile_id
+        with owner_locked(self._units, mobile_id) as unit:
             one = unit.certificates.get(certificate_id)
             if one.settled:
                 return False

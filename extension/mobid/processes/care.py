@@ -12,6 +12,7 @@ from mobid.domain.users import UserState
 from mobid.processes.errors import InvalidInput, NotHeld
 from mobid.processes.holds import lift, place
 from mobid.processes.locking import lock_profile
+from mobid.processes.owner_lock import owner_locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -119,11 +120,8 @@ class Care:
 
     @contextmanager
     def _locked(self, mobile_id: str) -> Iterator[tuple[UnitOfWork, MobileID]]:
-        """Begin a unit about a mobile ID, with its user locked."""
-        with self._units.reading() as reading:
-            user_id = reading.mobile_ids.get(mobile_id).user_id
-        with self._units() as unit:
-            unit.users.lock(user_id)
+        """Begin a unit about a mobile ID, read once its user is locked."""
+        with owner_locked(self._units, mobile_id) as unit:
             yield unit, unit.mobile_ids.get(mobile_id)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mobid.processes.owner_lock import owner_locked
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
     from mobid.domain.certificates import Certificate
@@ -28,18 +29,9 @@ class CertificateRows:
         self, certificate_id: str, change: Callable[[UnitOfWork, Certificate], None]
     ) -> None:
         """Commit a change of a certificate, which is read again once its user is locked."""
-        with self.locked(self.read(certificate_id).mobile_id) as unit:
+        with owner_locked(self._units, self.read(certificate_id).mobile_id) as unit:
             change(unit, unit.certificates.get(certificate_id))
             unit.commit()
-
-    @contextmanager
-    def locked(self, mobile_id: str) -> Iterator[UnitOfWork]:
-        """Begin a unit of work in which the owner of a profile is locked."""
-        with self._units.reading() as unit:
-            user_id = unit.mobile_ids.get(mobile_id).user_id
-        with self._units() as unit:
-            unit.users.lock(user_id)
-            yield unit
 
     def now(self) -> datetime:
         """Return the time of the database."""

@@ -39,7 +39,7 @@ class CertificateWork:
     ) -> None:
         self._authorities = authorities
         self._rows = CertificateRows(units)
-        self._issuing = Issuing(self._rows, settlement, longest_call=longest_call)
+        self._issuing = Issuing(units, self._rows, settlement, longest_call=longest_call)
         self._agreeing = Agreeing(self._rows, settlement, self._authority)
 
     def __call__(self, certificate_id: str) -> None:

@@ -20,6 +20,7 @@ from mobid.processes.authority import Issued, Pending, Rejected
 from mobid.processes.ending import fail_get_of
 from mobid.processes.not_yet import NotYet
 from mobid.processes.orders import duplicate_of, is_stored, order_of, serial_text
+from mobid.processes.owner_lock import owner_locked
 from mobid.processes.verification import WrongCertificate, verify
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from mobid.domain.certificates import Certificate
     from mobid.processes.authority import Authority, Order
     from mobid.processes.certificate_rows import CertificateRows
-    from mobid.processes.ports import UnitOfWork
+    from mobid.processes.ports import UnitOfWork, Units
     from mobid.processes.settlement import Settlement
 
 _log: Final = structlog.get_logger(__name__)
@@ -39,11 +40,13 @@ class Issuing:
 
     def __init__(
         self,
+        units: Units,
         rows: CertificateRows,
         settlement: Settlement,
         *,
         longest_call: timedelta,
     ) -> None:
+        self._units = units
         self._rows = rows
         self._settlement = settlement
         self._longest_call = longest_call
@@ -145,7 +148,7 @@ class Issuing:
 
     def _settle(self, mobile_id: str) -> None:
         """T4, or what else the certificates of a profile allow."""
-        with self._rows.locked(mobile_id) as unit:
+        with owner_locked(self._units, mobile_id) as unit:
             if self._settlement.settle(unit, mobile_id):
                 unit.commit()
 
