@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from unicodedata import normalize
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import ValidationError, fields, post_load, validate
 from marshmallow.exceptions import SCHEMA
 
+from mobid.api.bodies import Strict
 from mobid.api.device import base64url
 from mobid.api.device.errors import MalformedRequest
 from mobid.api.device.jws import FlattenedJWS, PublicKey, json_from
@@ -17,6 +18,8 @@ from mobid.processes.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from marshmallow import Schema
 
 MOST_HASHES: Final = 8
 
@@ -57,11 +60,8 @@ def _one_line(text: str) -> None:
         raise ValidationError("must be one line of visible characters")
 
 
-class _Strict(Schema):
-    """A payload with these members and no other."""
-
-    class Meta:
-        unknown = RAISE
+class Payload(Strict):
+    """A payload with these members and no other, refused in words for authors of apps."""
 
     error_messages = {"unknown": "is not known here", "type": "must be an object"}  # noqa: RUF012  as marshmallow declares it
 
@@ -122,7 +122,7 @@ class Signed(fields.Field[FlattenedJWS]):
             raise ValidationError(f"is no flattened JWS: its {error.part} {error.right}") from None
 
 
-class DevicePayload(_Strict):
+class DevicePayload(Payload):
     """How the phone describes itself; the user reads the name when they approve."""
 
     name = _text(64, required=True)
@@ -134,7 +134,7 @@ class DevicePayload(_Strict):
         return Device(**{name: normalize("NFC", text) for name, text in said.items()})
 
 
-class ClaimPayload(_Strict):
+class ClaimPayload(Payload):
     """The token of the QR code or the typed code, and the phone.
 
     `mail_code` is what the page shows if the code came by mail: 8 characters, as people type them.
@@ -145,7 +145,7 @@ class ClaimPayload(_Strict):
     device = fields.Nested(DevicePayload, required=True, error_messages=_WORDS)
 
 
-class RequestsPayload(_Strict):
+class RequestsPayload(Payload):
     """One PKCS#10 request in DER per kind of certificate."""
 
     authentication = Bytes(error_messages=_WORDS)
@@ -161,18 +161,18 @@ class RequestsPayload(_Strict):
         return {Kind(name): request for name, request in said.items()}
 
 
-class KeysPayload(_Strict):
+class KeysPayload(Payload):
     """The keys that the phone made; the transport key receives keys that are made elsewhere."""
 
     csrs = fields.Nested(RequestsPayload, required=True, error_messages=_WORDS)
     transport_key = JWK(error_messages=_WORDS)
 
 
-class EmptyPayload(_Strict):
+class EmptyPayload(Payload):
     """An empty object: the address says everything."""
 
 
-class ConfirmPayload(_Strict):
+class ConfirmPayload(Payload):
     """SHA-256 of every certificate that is installed, and the new authentication key's signature."""
 
     hashes = fields.List(
