@@ -1,7 +1,7 @@
-"""The one table of what errors mean to callers: HTTP status, code, and scimType (RFC 7644, 3.12).
+"""The one table of what errors mean to callers: HTTP status and code.
 
 What is not in it is a 500 without details, and a log entry with them. JSON interfaces, pages and
-SCIM only render what `meaning_of` says.
+SCIM only render what `meaning_of` says; SCIM has fewer statuses and no codes (`mobid.app.scim`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ class Meaning:
     status: int
     code: str
     detail: str
-    scim_type: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     members: Mapping[str, object] = field(default_factory=dict)
     """More that a problem document says; SCIM has no room for it."""
@@ -45,7 +44,6 @@ class Row:
 
     status: int
     code: str = ""
-    scim_type: str | None = None
     retry_after: int | None = None
     """Seconds after which the same call may work."""
     detail: str | None = None
@@ -61,13 +59,13 @@ TABLE: Final[Mapping[type[Exception], Row]] = {
     auth.Forbidden: Row(403, "FORBIDDEN"),
     processes.ReauthenticationRequired: Row(401),
     # What a request looks like
-    MalformedJSON: Row(400, "MALFORMED_JSON", "invalidSyntax"),
+    MalformedJSON: Row(400, "MALFORMED_JSON"),
     PayloadTooLarge: Row(413, "REQUEST_TOO_LARGE"),
     RequestEntityTooLarge: Row(413, "REQUEST_TOO_LARGE", detail="The body is too large."),
     api.UnsupportedMediaType: Row(415),
-    api.InvalidBody: Row(422, scim_type="invalidValue"),
-    processes.InvalidInput: Row(422, scim_type="invalidValue"),
-    Unstorable: Row(422, "INVALID_INPUT", "invalidValue"),
+    api.InvalidBody: Row(422),
+    processes.InvalidInput: Row(422),
+    Unstorable: Row(422, "INVALID_INPUT"),
     # What there is, and in which state
     processes.NotFound: Row(404),
     api.NoSuchCA: Row(404),
@@ -136,7 +134,6 @@ def meaning_of(error: Exception) -> Meaning | None:
         status=row.status,
         code=code,
         detail=row.detail or str(error),
-        scim_type=row.scim_type,
         headers=_headers(error, row),
         members=_members(error),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override
 
 from mobid.app.errors import meaning_of
 from mobid.auth.errors import AuthError
@@ -16,31 +18,29 @@ if TYPE_CHECKING:
 
     from mobid.auth.tokens import BearerTokens, TokenCaller
 
-RETRY_AFTER_SECONDS: Final = 5
 
-
-class TooMany(scim.SCIMError):
-    """The client does this too often; the same request may work later (RFC 6585, 4)."""
-
-    status: ClassVar[int] = 429
+class Later(scim.SCIMError):
+    """The same request may work later; the headers say when."""
 
     def __init__(self, detail: str, headers: Mapping[str, str]) -> None:
         super().__init__(detail)
         self._headers = headers
 
+    @override
     def headers(self) -> Mapping[str, str]:
-        """Say when to try again."""
         return self._headers
 
 
-class Unavailable(scim.SCIMError):
-    """Our side cannot do it now; the same request may work later."""
+class TooMany(Later):
+    """The client does this too often (RFC 6585, 4)."""
 
-    status: ClassVar[int] = 503
+    status = 429
 
-    def headers(self) -> Mapping[str, str]:
-        """Say when to try again."""
-        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+
+class Unavailable(Later):
+    """Our side cannot do it now."""
+
+    status = 503
 
 
 BY_STATUS: Final[Mapping[int, type[scim.SCIMError]]] = {
@@ -48,8 +48,10 @@ BY_STATUS: Final[Mapping[int, type[scim.SCIMError]]] = {
     404: scim.NotFound,
     409: scim.Conflict,
     422: scim.InvalidValue,
-    503: Unavailable,
 }
+"""What a status is in SCIM (RFC 7644, 3.12), where that is all there is to say."""
+
+LATER: Final[Mapping[int, type[Later]]] = {429: TooMany, 503: Unavailable}
 
 
 def authenticate_scim(tokens: BearerTokens) -> Callable[[Request], TokenCaller]:
@@ -67,7 +69,9 @@ def authenticate_scim(tokens: BearerTokens) -> Callable[[Request], TokenCaller]:
 def scim_error_of(error: Exception) -> scim.SCIMError | None:
     """Return what an error of the product is in SCIM, by the one table; None for what nobody expects."""
     meaning = meaning_of(error)
-    if meaning is not None and meaning.status == TooMany.status:
-        return TooMany(meaning.detail, meaning.headers)
-    kind = None if meaning is None else BY_STATUS.get(meaning.status)
-    return None if meaning is None or kind is None else kind(meaning.detail)
+    if meaning is None:
+        return None
+    if (later := LATER.get(meaning.status)) is not None:
+        return later(meaning.detail, meaning.headers)
+    kind = BY_STATUS.get(meaning.status)
+    return None if kind is None else kind(meaning.detail)
