@@ -44,6 +44,11 @@ ARGUMENTS = [
 ]
 WIDTHS = (1280, 360)
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+LINES_OF_LABELS = """[...document.querySelectorAll('td.quiet')].map(label => {
+    const text = document.createRange();
+    text.selectNodeContents(label);
+    return text.getClientRects().length;
+})"""
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -303,6 +308,7 @@ def test_no_mail_is_wider_than_a_phone(browser: Browser, event: MailEvent) -> No
     page = browser.new_page(viewport={"width": 320, "height": 640})
     page.set_content(write(letter, host="example.org").html)
     assert page.evaluate("document.documentElement.scrollWidth") == 320
+    assert {1} >= set(page.evaluate(LINES_OF_LABELS))
     page.close()
 
 
