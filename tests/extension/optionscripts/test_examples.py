@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from mobid.domain.options import Kind, Notify, Validity
+from mobid.domain.options import Kind, Notify, QRLocation, Validity
 from mobid.optionscripts.words import DECLARATION
 from mobid.processes.ports import Outcome
 from mobid_scripts.outcome import Code
@@ -72,6 +72,15 @@ def test_names_from_attributes(scripts: Scripts) -> None:
     assert options.properties == {"site": "north", "language": "sv"}
     other = _decide(scripts, "names-from-attributes.txt", groups=None, display_name="")
     assert (other.profile_name, other.properties) == ("Work ID", {"site": "headquarters"})
+
+
+@pytest.mark.parametrize(
+    ("email", "where"),
+    [("ada@example.org", QRLocation.EMAIL), (None, QRLocation.SELF_SERVICE)],
+)
+def test_code_by_mail(email: str | None, where: QRLocation, mailing_scripts: Scripts) -> None:
+    """A code is mailed to whom one can be mailed to."""
+    assert _decide(mailing_scripts, "code-by-mail.txt", email=email).qr_location is where
 
 
 def test_external_staff(scripts: Scripts) -> None:
