@@ -16,7 +16,7 @@ from mobid.api.problems import Problems
 from mobid.app import access
 from mobid.app.errors import meaning_of
 from mobid.app.readiness import readiness_of
-from mobid.app.scim import authenticate_scim, scim_error_of
+from mobid.app.scim import authenticate_scim, dialect_of, scim_error_of
 from mobid.auth.sessions import cookie_settings
 from mobid.storage.tables.access import Audience
 from mobid_scim.http import blueprint as scim_blueprint
@@ -87,6 +87,7 @@ def create_app(product: Product) -> Flask:
                 order_lapses_after=settings.times.ordered,
                 base_url=settings.public_url + SCIM_PREFIX,
                 cursors=provisioning.cursors(product.keys.cursors, product.clock),
+                dialect_of=dialect_of,
             ),
             authenticate=authenticate_scim(product.tokens),
             authorize=provisioning.authorize,

@@ -10,6 +10,7 @@ from mobid.app.errors import meaning_of
 from mobid.auth.errors import AuthError
 from mobid.storage.tables.access import Audience
 from mobid_scim import errors as scim
+from mobid_scim.dialects import DIALECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from flask import Request
 
     from mobid.auth.tokens import BearerTokens, TokenCaller
+    from mobid.provisioning import Caller
+    from mobid_scim.dialect import Dialect
 
 
 class Later(scim.SCIMError):
@@ -64,6 +67,17 @@ def authenticate_scim(tokens: BearerTokens) -> Callable[[Request], TokenCaller]:
             raise scim.Unauthorized(str(error)) from error
 
     return authenticate
+
+
+def dialect_of(caller: Caller) -> Dialect:
+    """Return how a client speaks, as its token says; raise `Forbidden` if nobody understands it."""
+    found = DIALECTS.get(caller.dialect)
+    if found is None:
+        raise scim.Forbidden(
+            f'This token is for the dialect "{caller.dialect}", which is not there any more; '
+            f"have one made for {', '.join(sorted(DIALECTS))}."
+        )
+    return found
 
 
 def scim_error_of(error: Exception) -> scim.SCIMError | None:

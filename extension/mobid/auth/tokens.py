@@ -21,6 +21,8 @@ from mobid.config import Secret
 from mobid.domain.actors import Actor, ActorKind
 from mobid.storage.tables.access import Audience
 from mobid.storage.tokens import APIToken
+from mobid_scim.dialect import STRICT
+from mobid_scim.dialects import DIALECTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -53,11 +55,12 @@ _NOBODY: Final = bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class TokenCaller:
-    """A program that calls: its name, what it may do, and how audit records name it."""
+    """A program that calls: its name, what it may do, how audit records name it, and how it speaks."""
 
     client: str
     scopes: frozenset[str]
     actor: Actor
+    dialect: str
 
     def must(self, scope: str) -> None:
         """Raise `Forbidden` unless the token has this scope."""
@@ -88,10 +91,15 @@ class BearerTokens:
         scopes: Collection[str],
         *,
         life: timedelta = DEFAULT_LIFE,
+        dialect: str = STRICT.name,
         by: Actor,
     ) -> NewToken:
-        """Make a token; raise `BadToken`. It is audited first: no audit, no effect."""
+        """Make a token; raise `BadToken`. It is audited first: no audit, no effect.
+
+        `dialect` is what a SCIM client is known to say otherwise than the RFCs.
+        """
         _check(client, audience, scopes, life)
+        _check_dialect(audience, dialect)
         secret = secrets.token_urlsafe(32)
         now = self._now()
         token = APIToken(
@@ -99,11 +107,16 @@ class BearerTokens:
             client=client,
             audience=audience,
             scopes=tuple(sorted(scopes)),
+            dialect=dialect,
             secret_hash=_hash(secret),
             created_at=now,
             expires_at=now + life,
         )
-        details = {"scopes": " ".join(token.scopes), "expires_at": token.expires_at.isoformat()}
+        details = {
+            "scopes": " ".join(token.scopes),
+            "expires_at": token.expires_at.isoformat(),
+            "dialect": token.dialect,
+        }
         self._audit(by, "token.create", token, **details)
         self._tokens.add(token)
         bearer = Secret(f"mid_{audience}_{token.id}_{secret}")
@@ -135,7 +148,7 @@ class BearerTokens:
         _must_hold(token, audience, now)
         self._tokens.used(token, at=now)
         actor = Actor(_ACTORS[token.audience], token.client)
-        return TokenCaller(token.client, frozenset(token.scopes), actor)
+        return TokenCaller(token.client, frozenset(token.scopes), actor, token.dialect)
 
     def _audit(self, by: Actor, action: str, token: APIToken, **details: str) -> None:
         with self._units() as unit:
@@ -171,6 +184,14 @@ def _check(client: str, audience: Audience, scopes: Collection[str], life: timed
         raise BadToken(f"A token for {audience} can have the scopes {known}; {wrong}.")
     if not timedelta(0) < life <= LONGEST_LIFE:
         raise BadToken(f"A token lives at most {LONGEST_LIFE.days} days, and longer than none.")
+
+
+def _check_dialect(audience: Audience, dialect: str) -> None:
+    if audience is not Audience.SCIM and dialect != STRICT.name:
+        raise BadToken(f"A token for {audience} speaks no SCIM; leave the dialect out.")
+    if dialect not in DIALECTS:
+        known = ", ".join(sorted(DIALECTS))
+        raise BadToken(f'There is no dialect "{dialect}"; there are {known}.')
 
 
 def _hash(secret: str) -> bytes:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import rich_click as click
 
 from mobid.auth.tokens import DEFAULT_LIFE, LONGEST_LIFE, SCOPES
 from mobid.cli.context import emit, failures_told, opened, operator, output_option
-
-if TYPE_CHECKING:
-    from mobid.storage.tables.access import Audience
+from mobid.storage.tables.access import Audience
+from mobid_scim.dialect import STRICT
+from mobid_scim.dialects import DIALECTS
 
 ALL_SCOPES: Final = sorted(scope for scopes in SCOPES.values() for scope in scopes)
 
@@ -38,19 +38,38 @@ def token() -> None:
     show_default=True,
     help="How long it is good.",
 )
+@click.option(
+    "--dialect",
+    type=click.Choice(sorted(DIALECTS)),
+    default=STRICT.name,
+    show_default=True,
+    help="What the client is known to say otherwise than the RFCs of SCIM.",
+)
 @output_option
 @click.pass_context
 def create(
-    context: click.Context, client: str, scopes: tuple[str, ...], days: int, output: str
+    context: click.Context,
+    *,
+    client: str,
+    scopes: tuple[str, ...],
+    days: int,
+    dialect: str,
+    output: str,
 ) -> None:
     """Make a token and print it. It is shown this once; only its hash is kept."""
     with opened(context) as product, failures_told():
         made = product.tokens.create(
-            client, audience_of(scopes), scopes, life=timedelta(days=days), by=operator()
+            client,
+            audience_of(scopes),
+            scopes,
+            life=timedelta(days=days),
+            dialect=dialect,
+            by=operator(),
         )
     bearer = made.bearer.reveal()
     data = {"id": made.id, "client": client, "scopes": sorted(scopes), "token": bearer}
-    emit(output, data | {"expires_at": made.expires_at.isoformat()}, bearer)
+    data |= {"dialect": dialect, "expires_at": made.expires_at.isoformat()}
+    emit(output, data, bearer)
 
 
 @token.command("list")
@@ -65,6 +84,7 @@ def list_tokens(context: click.Context, output: str) -> None:
             "id": one.id,
             "client": one.client,
             "scopes": sorted(one.scopes),
+            "dialect": one.dialect if one.audience is Audience.SCIM else None,
             "expires_at": one.expires_at.isoformat(),
             "revoked": one.revoked_at is not None,
         }
@@ -72,6 +92,7 @@ def list_tokens(context: click.Context, output: str) -> None:
     ]
     lines = [
         f"{one.id}  {one.client}  {' '.join(sorted(one.scopes))}  until {one.expires_at:%Y-%m-%d}"
+        f"{f'  speaks {one.dialect}' if one.audience is Audience.SCIM else ''}"
         f"{'  revoked' if one.revoked_at else ''}"
         for one in known
     ]

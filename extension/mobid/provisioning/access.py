@@ -32,6 +32,10 @@ class Caller(Protocol):
     def scopes(self) -> Collection[str]:
         """Return what its token is good for."""
 
+    @property
+    def dialect(self) -> str:
+        """Return the name of what it is known to say otherwise than the RFCs."""
+
 
 def authorize(caller: Caller, scope: ResourceType, operation: Operation) -> None:
     """Return if the caller may do that; raise Forbidden, which names the scope that is missing."""

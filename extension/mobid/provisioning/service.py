@@ -18,7 +18,7 @@ from mobid_scim.cursors import Cursors
 from mobid_scim.service import Endpoint, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mobid.config import Secret
     from mobid.processes.mass_changes import MassChangeGuard
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mobid.provisioning.access import Caller
     from mobid.storage import SQLUnits, Transactions
     from mobid.storage.unit_of_work import SQLUnit
+    from mobid_scim.dialect import Dialect
     from mobid_scim.resource import ResourceType
 
 CURSOR_LIFETIME: Final = timedelta(hours=1)
@@ -55,6 +56,7 @@ def service(
     order_lapses_after: timedelta,
     base_url: str,
     cursors: Cursors[Caller],
+    dialect_of: Callable[[Caller], Dialect],
 ) -> Service[Caller]:
     """Return the service to mount; `base_url` is where clients reach it, such as `…/scim/v2`."""
     parts = Parts(
@@ -74,6 +76,7 @@ def service(
         bulk=BulkLimits(),
         unit=partial(_together, parts),
         cursors=cursors,
+        dialect_of=dialect_of,
     )
 
 

@@ -31,6 +31,7 @@ class APIToken:
     client: str
     audience: Audience
     scopes: tuple[str, ...]
+    dialect: str
     secret_hash: bytes = field(repr=False)
     created_at: datetime
     expires_at: datetime

@@ -54,6 +54,24 @@ class TestCaller:
         assert (caller.client, set(caller.scopes)) == ("hr", {SCIM_READ})
         assert (caller.actor.kind, caller.actor.id) == (ActorKind.SCIM_CLIENT, "hr")
 
+    def test_a_token_tells_how_its_client_speaks(self, tokens: BearerTokens) -> None:
+        """As the RFCs have it, unless it was made for another dialect."""
+        for made, dialect in (
+            (tokens.create("hr", Audience.SCIM, [SCIM_READ], by=SYSTEM), "strict"),
+            (tokens.create("x", Audience.SCIM, [SCIM_READ], dialect="entra", by=SYSTEM), "entra"),
+        ):
+            caller = tokens.caller(headers(made.bearer.reveal()), Audience.SCIM)
+            assert caller.dialect == dialect
+
+    def test_there_is_no_token_for_an_unknown_dialect(self, tokens: BearerTokens) -> None:
+        """The message names those that there are; administrators have none."""
+        with pytest.raises(
+            BadToken, match='no dialect "x"; there are entra, okta, rfc7643, strict'
+        ):
+            tokens.create("hr", Audience.SCIM, [SCIM_READ], dialect="x", by=SYSTEM)
+        with pytest.raises(BadToken, match="A token for admin speaks no SCIM; leave the dialect"):
+            tokens.create("hr", Audience.ADMIN, [ADMIN_READ], dialect="entra", by=SYSTEM)
+
     def test_a_missing_scope_is_named(self, tokens: BearerTokens, token: NewToken) -> None:
         """The message says what is needed, and what there is."""
         caller = tokens.caller(headers(token.bearer.reveal()), Audience.SCIM)

@@ -8,6 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from mobid_scim.dialects import DIALECTS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -46,6 +48,16 @@ class TestToken:
 
         (listed,) = mobid.json("token", "list")
         assert listed["revoked"] is True
+
+    def test_a_token_may_be_for_a_client_that_speaks_otherwise(self, mobid: Mobid) -> None:
+        """The list tells; an unknown dialect is refused with those that there are."""
+        create = ("token", "create", "--client", "entra", "--scope", "scim:read", "--dialect")
+        assert mobid.json(*create, "entra")["dialect"] == "entra"
+        assert "speaks entra" in mobid("token", "list").output
+        assert [one["dialect"] for one in mobid.json("token", "list")] == ["entra"]
+        refused = mobid(*create, "klingon")
+        assert refused.exit_code == 2
+        assert all(f"'{name}'" in refused.output for name in DIALECTS)
 
     def test_scopes_of_two_audiences_make_no_token(self, mobid: Mobid) -> None:
         """A token is for SCIM or for administrators; the message names the scope that does not fit."""

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from mobid.app.scim import scim_error_of
+from mobid.app.scim import dialect_of, scim_error_of
 from mobid.config import Guard, Secret
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.certificates import CAState, Certificate, Wanted
@@ -25,6 +25,8 @@ from mobid.provisioning import authorize, cursors, service
 from mobid.provisioning.reading import Repository
 from mobid.storage import Transactions
 from mobid.storage.tables import audit_events
+from mobid_scim.dialect import STRICT
+from mobid_scim.dialects import DIALECTS
 from mobid_scim.errors import Unauthorized
 from mobid_scim.http import blueprint
 
@@ -61,6 +63,11 @@ class TestCaller:
     def actor(self) -> Actor:
         """Whom the audit names."""
         return Actor(ActorKind.SCIM_CLIENT, self.client)
+
+    @property
+    def dialect(self) -> str:
+        """What the client speaks: a client of the name of a dialect speaks that."""
+        return self.client if self.client in DIALECTS else STRICT.name
 
 
 def authenticate(request: Request) -> TestCaller:
@@ -267,6 +274,7 @@ def provider(
         guard=guard,
         order_lapses_after=timedelta(days=14),
         base_url=BASE,
+        dialect_of=dialect_of,
         cursors=cursors(Secret(b"a key of this test, 32 bytes long"[:32]), clock),
     )
     app = Flask("scim")

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from scim2_client.engines.wsgi import WSGISCIMClient
 
 from mobid.app.http import LARGEST_BODY
-from mobid.app.scim import scim_error_of
+from mobid.app.scim import dialect_of, scim_error_of
+from mobid.domain.actors import SYSTEM
 from mobid.domain.errors import IllegalTransition
 from mobid.domain.mobile_ids import ProfileState
 from mobid.processes.errors import NotFound, VersionConflict
 from mobid.storage import DatabaseUnavailable, Unstorable
+from mobid_scim.errors import Forbidden
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tests.extension.provisioning.conftest import SCIM, Provider
+
+    from mobid.domain.actors import Actor
 
 BASE = "https://id.example/scim/v2"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -175,6 +182,54 @@ class TestErrorsOfTheProduct:
     def test_others_are_not(self) -> None:
         """They are 500 without details, and a log entry with them."""
         assert scim_error_of(KeyError("x")) is None
+
+
+class TestDialects:
+    """What a known client says otherwise is taken from that client alone."""
+
+    def test_are_read_for_the_client_that_speaks_them(self, provider: Provider, hr: SCIM) -> None:
+        """Entra sends booleans as texts: what they mean is done, cascade and all."""
+        user = hr.create(active=True)
+        profile = provider.profile(user["id"], ProfileState.ACTIVE)
+        path = f"/Users/{user['id']}"
+        refused = hr.put(path, "active", "False")
+        assert (refused.status_code, provider.state(profile.id)) == (400, ProfileState.ACTIVE)
+        taken = provider.client("entra").put(path, "active", "False")
+        assert taken.status_code == 200
+        assert taken.json is not None
+        assert taken.json["active"] is False
+        assert provider.state(profile.id) is ProfileState.INACTIVE
+
+    def test_are_read_in_bulk_requests(self, provider: Provider) -> None:
+        """Each operation is as if it came alone."""
+        operation = {
+            "method": "POST",
+            "path": "/Users",
+            "bulkId": "1",
+            "data": {"schemas": [USER], "userName": "anne", "active": "True"},
+        }
+        schemas = ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"]
+        for client, status in (("entra", "201"), ("hr", "400")):
+            sent = {"schemas": schemas, "Operations": [operation]}
+            answer: Any = provider.client(client)("POST", "/Bulk", sent).json
+            assert answer["Operations"][0]["status"] == status
+
+    def test_that_are_not_there_any_more_are_told(self) -> None:
+        """A token outlives a release; it is refused rather than read in another dialect."""
+        with pytest.raises(
+            Forbidden, match='"klingon", which is not there any more; have one made'
+        ):
+            dialect_of(Speaker("klingon"))
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A client, as far as its dialect goes."""
+
+    dialect: str
+    client: str = "hr"
+    actor: Actor = SYSTEM
+    scopes: Collection[str] = ()
 
 
 class TestAnIndependentClient:

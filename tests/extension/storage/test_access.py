@@ -37,6 +37,7 @@ def token(tokens: APITokens, clock: StandingClock) -> APIToken:
         client="hr",
         audience=Audience.SCIM,
         scopes=("scim:read", "scim:write"),
+        dialect="entra",
         secret_hash=b"\x00hash-of-the-secret",
         created_at=clock(),
         expires_at=clock() + 90 * DAY,

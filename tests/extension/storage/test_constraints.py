@@ -266,6 +266,7 @@ class TestStates:
                 client="hr",
                 audience=Audience.SCIM,
                 scopes=(),
+                dialect="strict",
                 secret_hash=b"hash",
                 created_at=make.clock(),
                 expires_at=make.clock(),

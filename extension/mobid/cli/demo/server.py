@@ -26,6 +26,7 @@ from mobid.cli.serve import only_server, serve_until_told
 from mobid.config import SETTINGS_FILE, create_home, is_home, read_secret_file
 from mobid.domain.actors import SYSTEM
 from mobid.storage.tables.access import Audience
+from mobid_scim.dialects.entra import ENTRA
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,6 +118,9 @@ def describe(product: Product, app: Flask) -> dict[str, Any]:
         ).bearer.reveal()
         for audience in (Audience.SCIM, Audience.ADMIN)
     )
+    entra = product.tokens.create(
+        "entra", Audience.SCIM, SCOPES[Audience.SCIM], life=life, dialect=ENTRA.name, by=SYSTEM
+    )
     front_end = f"demo-{secrets.token_hex(4)}"
     base = product.settings.public_url
     published = addresses_of(product)
@@ -130,6 +134,7 @@ def describe(product: Product, app: Flask) -> dict[str, Any]:
         "ocsp_url": published.ocsp,
         "mailbox_url": f"{base}{MAILBOX}",
         "scim_token": scim_token,
+        "scim_token_entra": entra.bearer.reveal(),
         "admin_token": admin_token,
         "frontend": front_end,
         "frontend_key": register_front_end(product, front_end),

@@ -25,6 +25,8 @@ api_tokens: Final = Table(
     Column("client", Key, nullable=False),
     Column("audience", Choice(Audience), nullable=False),
     Column("scopes", Several(str), nullable=False),
+    # What its client is known to say otherwise than the RFCs of SCIM.
+    Column("dialect", Key, nullable=False),
     Column("secret_hash", LargeBinary, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),

@@ -511,6 +511,7 @@ def _access() -> None:
         sa.Column("client", KEY, nullable=False),
         sa.Column("audience", sa.Text(), nullable=False),
         sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("dialect", KEY, nullable=False),
         sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
