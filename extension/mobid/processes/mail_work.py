@@ -107,30 +107,20 @@ class MailWork:
 
 def _sent(unit: UnitOfWork, mail: Mail) -> None:
     unit.save(mail.sent(at=unit.now))
-    unit.audit(
-        SYSTEM,
-        "mail.sent",
-        "mail",
-        mail.id,
-        event=mail.event,
-        subject=mail.subject_id,
-        to=masked(mail.to),
-    )
+    _audit(unit, mail, "mail.sent")
 
 
 def _drop(unit: UnitOfWork, mail: Mail, *, reason: str) -> None:
     why = reason[:_LONGEST_REASON]
     _log.warning("mail_dropped", mail=mail.id, event_of_mail=mail.event.value, reason=why)
     unit.save(mail.drop(why))
+    _audit(unit, mail, "mail.dropped", reason=why)
+
+
+def _audit(unit: UnitOfWork, mail: Mail, action: str, **more: str) -> None:
+    to = masked(mail.to)
     unit.audit(
-        SYSTEM,
-        "mail.dropped",
-        "mail",
-        mail.id,
-        event=mail.event,
-        subject=mail.subject_id,
-        to=masked(mail.to),
-        reason=why,
+        SYSTEM, action, "mail", mail.id, event=mail.event, subject=mail.subject_id, to=to, **more
     )
 
 
