@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from mobid.cli.context import emit, fail, opened, output_option
-from mobid.jobs import NoDeadLetter, UnknownKind
+from mobid.cli.context import emit, failures_told, opened, output_option
 
 
 @click.group()
@@ -46,9 +45,6 @@ def list_effects(context: click.Context, output: str) -> None:
 @click.pass_context
 def requeue(context: click.Context, kind: str, row_id: str, output: str) -> None:
     """Put a dead letter back: it is tried again now."""
-    with opened(context) as product:
-        try:
-            product.effects.requeue(kind, row_id)
-        except (NoDeadLetter, UnknownKind) as error:
-            fail(str(error))
+    with opened(context) as product, failures_told():
+        product.effects.requeue(kind, row_id)
     emit(output, {"kind": kind, "id": row_id, "requeued": True}, f"{kind} {row_id} is tried again.")

@@ -5,7 +5,8 @@ from mobid.jobs.effects import Effects
 from mobid.jobs.errors import EffectsError, WorkerRunning
 from mobid.jobs.periodic import Periodic
 from mobid.jobs.timing import Timing
-from mobid.storage.effects import NoDeadLetter, Nudge, UnknownKind, WantedWork
+from mobid.storage.effects import Nudge, WantedWork
+from mobid.storage.errors import NoDeadLetter, UnknownKind
 
 __all__ = [
     "Effects",

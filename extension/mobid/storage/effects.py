@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from mobid.domain.certificates import Wanted
+from mobid.storage.errors import NoDeadLetter, UnknownKind
 from mobid.storage.tables import certificates, instances, mails
 from mobid.storage.transaction import Transaction
 
@@ -49,22 +50,6 @@ class WantedWork:
     age: timedelta
     """How long it has been wanting."""
     dead: bool
-
-
-class UnknownKind(ValueError):
-    """No table has work of this kind."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(f'"{kind}" is no kind of work; it is one of {", ".join(KINDS)}.')
-
-
-class NoDeadLetter(LookupError):
-    """The row is not there, or it is not dead."""
-
-    def __init__(self, kind: str, row_id: str) -> None:
-        super().__init__(
-            f'There is no dead letter "{row_id}" of kind {kind}; only a dead one can be put back.'
-        )
 
 
 class WorkRows:
@@ -196,7 +181,7 @@ def table_of(kind: str) -> Table:
     try:
         return _TABLES[kind]
     except KeyError:
-        raise UnknownKind(kind) from None
+        raise UnknownKind(kind, KINDS) from None
 
 
 def _process_clock() -> datetime:

@@ -5,6 +5,8 @@ StorageError
 ├── ConstraintBroken      a rule that the database keeps was about to be broken; nothing was written
 ├── DatabaseUnavailable   the database is away, full or too busy; the same call may work later
 ├── UnsuitableDatabase    an address, a build, a file or a schema that mobid cannot run on
+├── UnknownKind           no table has work of that kind
+├── NoDeadLetter          a row to put back that is not there, or not dead
 └── MisusedUnit           our own code used a unit of work against its rules
     ├── ReadOnlyUnit      a write in a unit that only reads
     ├── EndedUnit         a use after commit
@@ -30,7 +32,7 @@ from sqlalchemy.exc import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy import MetaData, Table
 
@@ -71,6 +73,22 @@ class DatabaseUnavailable(StorageError):
 
 class UnsuitableDatabase(StorageError):
     """An address, a build, a file or a schema of a database that mobid cannot run on."""
+
+
+class UnknownKind(StorageError):
+    """No table has work of this kind."""
+
+    def __init__(self, kind: str, known: Iterable[str]) -> None:
+        super().__init__(f'"{kind}" is no kind of work; it is one of {", ".join(known)}.')
+
+
+class NoDeadLetter(StorageError):
+    """The row is not there, or it is not dead."""
+
+    def __init__(self, kind: str, row_id: str) -> None:
+        super().__init__(
+            f'There is no dead letter "{row_id}" of kind {kind}; only a dead one can be put back.'
+        )
 
 
 class MisusedUnit(StorageError):
