@@ -88,15 +88,12 @@ def email_changed(unit: UnitOfWork, user: User, old_address: str | None, *, by: 
         )
         unit.audit(by, "get.code_burnt", "instance", instance.id, why="the e-mail address changed")
     if old_address is not None:
-        number = 1
-        while unit.mails.find(MailEvent.ADDRESS_CHANGED, user.id, number):
-            number += 1
         notify(
             unit,
             MailEvent.ADDRESS_CHANGED,
             user=user,
             subject_id=user.id,
-            number=number,
+            number=unit.mails.last_number(MailEvent.ADDRESS_CHANGED, user.id) + 1,
             to=old_address,
         )
 

@@ -147,6 +147,9 @@ class Mails(Protocol):
     def find(self, event: MailEvent, subject_id: str, number: int) -> Mail | None:
         """Return the message of an event, or none."""
 
+    def last_number(self, event: MailEvent, subject_id: str) -> int:
+        """Return the highest number of a message of an event, or 0."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredScript:

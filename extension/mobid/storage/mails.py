@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from mobid.domain.mails import Mail, MailEvent
 from mobid.processes.errors import NotFound
@@ -44,6 +44,14 @@ class SQLMails:
         return self._first(
             mails.c.event == event, mails.c.subject_id == subject_id, mails.c.number == number
         )
+
+    def last_number(self, event: MailEvent, subject_id: str) -> int:
+        """Return the highest number of a message of an event, or 0."""
+        highest = select(func.max(mails.c.number).label("number")).where(
+            mails.c.event == event, mails.c.subject_id == subject_id
+        )
+        row = self._transaction.first(highest)
+        return 0 if row is None else row.number or 0
 
     def add(self, mail: Mail) -> None:
         """Insert a new one; one that tells what another tells already is nothing."""

@@ -408,6 +408,8 @@ class TestMails:
                 assert unit.mails.find(mail.event, mail.subject_id, 3) == mail
                 assert unit.mails.find(mail.event, mail.subject_id, 2) is None
                 assert unit.mails.find(MailEvent.INVITATION, mail.subject_id, 3) is None
+                assert unit.mails.last_number(mail.event, mail.subject_id) == 3
+                assert unit.mails.last_number(MailEvent.INVITATION, mail.subject_id) == 0
 
     def test_an_event_is_told_once(self, units: SQLUnits, make: Make, user_id: str) -> None:
         """Whoever writes it second writes nothing, and the first one stays as it is."""
