@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PATIENCE: Final = 30.0
-"""Seconds; longer than every time-out that a check has of its own."""
+"""Seconds; a check that takes longer is a finding itself."""
 
 
 class Health(StrEnum):
