@@ -10,6 +10,7 @@ from sqlalchemy import Column, Text, and_, cast, delete, func, insert, literal, 
 
 from mobid.storage.columns import is_storable
 from mobid.storage.scim_filter import Relation, in_row, one_related
+from mobid.storage.scim_recent import among_recent
 from mobid.storage.scim_values import Plain, Words
 from mobid.storage.tables import external_ids
 from mobid_scim.listing import SortOrder
@@ -84,7 +85,7 @@ class Place:
         self, connection: Connection, query: Query, attributes: Attributes
     ) -> tuple[Sequence[Row[Any]], int]:
         """Return a page, the oldest first unless the query says otherwise, and how many match in all."""
-        where = and_(self.there, attributes.condition(query.filter))
+        where = self.where(connection, query, attributes)
         rows: Sequence[Row[Any]] = []
         if query.count:
             value, order = self.order(query, attributes)
@@ -93,6 +94,11 @@ class Place:
         if rows and len(rows) < query.count:
             return rows, query.offset + len(rows)
         return rows, self.count(connection, where)
+
+    def where(self, connection: Connection, query: Query, attributes: Attributes) -> Condition:
+        """Return what the resources of a query have in common, or raise InvalidFilter."""
+        meant = attributes.condition(query.filter)
+        return and_(self.there, among_recent(connection, self.table, query.filter), meant)
 
     def count(self, connection: Connection, where: Condition) -> int:
         """Return how many resources meet a condition."""

@@ -10,11 +10,19 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, delete, exists, insert, select, true
+from sqlalchemy import and_, delete, exists, insert, select, true, union_all
 from typing_extensions import override
 
-from mobid.storage.scim_filter import Elements, Leaf, Sorts, comparison, folded, inside
-from mobid.storage.scim_values import KEY_LENGTH, Indexed, Words, flag
+from mobid.storage.scim_filter import (
+    Elements,
+    Leaf,
+    Searches,
+    Sorts,
+    comparison,
+    folded,
+    inside,
+)
+from mobid.storage.scim_values import KEY_LENGTH, Indexed, Words, compared, flag
 from mobid.storage.tables import user_values, users
 from mobid_scim.attributes import Type
 from mobid_scim.errors import InvalidPath
@@ -113,7 +121,7 @@ class _Documents(Elements):
 
 
 @dataclass(frozen=True, slots=True)
-class _InDocument(Leaf, Sorts):
+class _InDocument(Leaf, Searches, Sorts):
     """The values of one user at a path."""
 
     path: Path
@@ -122,6 +130,21 @@ class _InDocument(Leaf, Sorts):
     def some(self, meets: Meets, *, begin: bool) -> Condition:
         row = _aliased()
         return _some_row(row, self.path, meets(_value(row)), begin=begin)
+
+    @override
+    def containing(self, part: str) -> Condition:
+        """Ask two indexes instead of every row: what a key has, its text has; few texts are longer."""
+        short, long = _aliased(), _aliased()
+        attr = _attr(self.path)
+        keys = select(short.c.user_id).where(
+            short.c.attr == attr, compared(short.c.value_key, Operator.CO, part)
+        )
+        texts = select(long.c.user_id).where(
+            long.c.attr == attr,
+            long.c.long_value.is_not(None),
+            compared(long.c.long_value, Operator.CO, part),
+        )
+        return users.c.id.in_(union_all(keys, texts))
 
     @override
     def order(self) -> ColumnElement[Any]:

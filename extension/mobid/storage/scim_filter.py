@@ -69,6 +69,14 @@ class Leaf(Protocol):
 
 
 @runtime_checkable
+class Searches(Protocol):
+    """Texts that can be searched for a part of them at less cost than by looking at each as a whole."""
+
+    def containing(self, part: str) -> Condition:
+        """Say that there is a text with this part, beginning with such texts."""
+
+
+@runtime_checkable
 class Sorts(Protocol):
     """Values that resources can be sorted by."""
 
@@ -134,6 +142,8 @@ def comparison(leaf: Leaf, term: Comparison, *, begin: bool) -> Condition:
     if wanted is None:
         assigned = leaf.some(_is_there, begin=begin and operator is Operator.NE)
         return not_(assigned) if operator is Operator.EQ else assigned
+    if operator is Operator.CO and begin and isinstance(leaf, Searches):
+        return leaf.containing(str(wanted))
     if operator is not Operator.NE:
         return leaf.some(lambda value: value.compares(operator, wanted), begin=begin)
     unassigned = not_(leaf.some(_is_there, begin=False))

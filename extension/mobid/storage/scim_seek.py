@@ -42,7 +42,7 @@ class Found:
 
 def seek(connection: Connection, place: Place, query: Query, attributes: Attributes) -> Found:
     """Return the page at `query.after`, or the first one; raise InvalidFilter or InvalidValue."""
-    where = and_(place.there, attributes.condition(query.filter))
+    where = place.where(connection, query, attributes)
     total = place.count(connection, where)
     if not query.count:
         return Found([], total)

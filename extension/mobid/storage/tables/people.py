@@ -85,6 +85,14 @@ Index(
     user_values.c.user_id,
 )
 
+# Word for word in queries for what is in long texts; a search of short ones needs their index alone.
+partial_index(
+    "ix_user_values_long_value",
+    user_values.c.attr,
+    user_values.c.user_id,
+    where=user_values.c.long_value.is_not(None),
+)
+
 groups: Final = Table(
     "groups",
     metadata,

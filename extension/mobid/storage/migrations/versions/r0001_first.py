@@ -125,6 +125,12 @@ def _people() -> None:
         "user_values",
         ["attr", "value_key_reversed", "user_id"],
     )
+    _index(
+        "ix_user_values_long_value",
+        "user_values",
+        ["attr", "user_id"],
+        "long_value IS NOT NULL",
+    )
     op.create_table(
         "external_ids",
         sa.Column("resource_type", KEY, nullable=False),
