@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mobid.domain.options import Kind
 
 MAIL_CODE_TRIES: Final = 5
+BAD_KEYS_BURN_AT: Final = 5
 """After so many tries a mail code is dead. Its link is not: it gets another mail code."""
 
 
@@ -147,6 +148,11 @@ class Enrolment:
     ) -> Enrolment:
         """The claiming phone sent all its keys."""
         return replace(self, keys=keys, transport_jwk=transport_jwk, keys_at=at)
+
+    def with_bad_keys(self) -> Enrolment:
+        """The claiming phone sent keys that cannot be; the fifth time burns the code."""
+        counted = replace(self, bad_keys=self.bad_keys + 1)
+        return counted.close() if counted.bad_keys >= BAD_KEYS_BURN_AT else counted
 
     def approve(self) -> Enrolment:
         """The user approved this phone and these keys; what is approved is stored."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mobid.crashpoints import CrashPoint
 from mobid.domain.certificates import genuine
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from mobid.processes.enrolment.answers import Claimed, Result
     from mobid.processes.enrolment.binding import Caller
     from mobid.processes.ports import UnitOfWork, Units
-
-BAD_KEYS_BURN_AT: Final = 5
 
 
 class PhoneSide:
@@ -179,10 +176,9 @@ def _must_be_the_same(
 
 
 def _count_bad_keys(unit: UnitOfWork, enrolment: Enrolment, instance: Instance) -> None:
-    counted = replace(enrolment, bad_keys=enrolment.bad_keys + 1)
-    burnt = counted.bad_keys >= BAD_KEYS_BURN_AT
-    unit.save(counted.close() if burnt else counted)
-    actor = actor_of(enrolment)
+    counted = enrolment.with_bad_keys()
+    unit.save(counted)
+    actor, burnt = actor_of(enrolment), counted.closed
     unit.audit(actor, "get.bad_keys", "instance", instance.id, count=counted.bad_keys, burnt=burnt)
 
 
