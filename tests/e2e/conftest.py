@@ -734,6 +734,16 @@ class Site:
         """Wait until the CA has confirmed a Lock."""
         until(lambda: self.mobile_id(mobile_id)["state"] == "locked", "The mobile ID is locked")
 
+    def until_no_mail_waits(self) -> None:
+        """Wait until the row of every mail says what became of it, which a worker writes when it can."""
+        waiting = sa.text("SELECT count(*) FROM mails WHERE work_wanted AND NOT work_dead")
+
+        def none_waits() -> bool:
+            with self.engine.connect() as connection:
+                return not connection.execute(waiting).scalar_one()
+
+        until(none_waits, "No mail waits")
+
     def fetch_lists(self) -> None:
         """Fetch chain and CRL where the CA publishes, as a relying party does."""
         chain = x509.load_der_x509_certificate(_fetched(self._published.chain))

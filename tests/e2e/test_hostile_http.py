@@ -248,6 +248,7 @@ class Stage:
         body = self.body(one.get("body"))
         headers = {name: self.text(value) for name, value in one["headers"].items()}
         path = self.text(one["path"])
+        self.site.until_no_mail_waits()
         before, memory = self.rows(), self.memory()
         began = time.monotonic()
         status, media_type, answer = self.ask(one["method"], path, headers, body)

@@ -16,7 +16,7 @@ StorageError
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.exc import (
@@ -122,7 +122,7 @@ def from_database(error: SQLAlchemyError, metadata: MetaData) -> Exception:
     """Return what an error of the database means to a caller, or the error itself for a fault of ours."""
     if isinstance(error, IntegrityError):
         return ConstraintBroken(broken_constraint(error, metadata))
-    if isinstance(error, (OperationalError, InterfaceError)):
+    if _is_away(error):
         return DatabaseUnavailable(_cause(error))
     if isinstance(error, PendingRollbackError):
         return DatabaseUnavailable("its connection was lost in the middle of a transaction")
@@ -133,6 +133,13 @@ def from_database(error: SQLAlchemyError, metadata: MetaData) -> Exception:
             f"The database cannot be read ({error.orig}). Bring it back from the backup."
         )
     return error
+
+
+def _is_away(error: SQLAlchemyError) -> TypeGuard[DBAPIError]:
+    if isinstance(error, (OperationalError, InterfaceError)):
+        return True
+    # PostgreSQL calls it an internal error when it ends a transaction that was idle too long.
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def _cause(error: DBAPIError) -> str:
