@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import json
+import multiprocessing
 import os
 import re
 import secrets
@@ -17,6 +19,7 @@ import uuid
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -49,6 +52,7 @@ from mobid.storage.tables.access import Audience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from multiprocessing.process import BaseProcess
 
     from examples.openbao.openbao_dev import DevServer
     from flask.testing import FlaskClient
@@ -572,6 +576,39 @@ def world(
 # --- the product as real servers -----------------------------------------------------------------------
 
 
+class ForkedServers:
+    """Starts servers that need not import everything again, which takes longer than all else they do.
+
+    Each is a process of its own, forked from one that has done nothing but import.
+    """
+
+    PROGRAM: Final = Path(__file__).with_name("forked")
+
+    def __init__(self) -> None:
+        self._context: Final = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["mobid.cli", "waitress"])
+        sys.path.append(str(self.PROGRAM))
+        self._program: Final = importlib.import_module("mobid_forked")
+
+    def start(
+        self, words: Sequence[str], environ: Mapping[str, str], log: Path, *, forked: bool
+    ) -> BaseProcess:
+        """Start a command of `mobid` that says everything into a log."""
+        process = self._context.Process(
+            target=self._program.run if forked else self._program.run_from_the_start,
+            args=(words, dict(environ), str(log)),
+            daemon=True,
+        )
+        process.start()
+        return process
+
+
+@cache
+def forked_servers() -> ForkedServers:
+    """Return those of this process of the run."""
+    return ForkedServers()
+
+
 class Site:
     """A home with a database, and the server process that may run on it."""
 
@@ -582,7 +619,7 @@ class Site:
         port = free_port()
         self.url: Final = f"http://127.0.0.1:{port}"
         make_home(self.home, database_url=database_url, port=port, more=more)
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: BaseProcess | None = None
         self.engine: Final = open_engine(database_url)
         with Product(load(self.home, {})) as product:
             scopes = SCOPES[Audience.SCIM]
@@ -603,24 +640,27 @@ class Site:
             ocsp_url=str(self._published.ocsp),
         )
 
-    def serve(self, crashpoint: str = "") -> None:
+    def serve(self, crashpoint: str = "", *, forked: bool = True) -> None:
         """Start `mobid serve`, with a crash point armed or with none, and wait until it answers."""
         environ = dict(os.environ)
         if crashpoint:
             environ["MOBID_CRASHPOINT"] = crashpoint
         self.log.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "mobid.cli", "--home", str(self.home), "serve"]
-        with self.log.open("wb") as said:
-            self._server = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environ
-            )
+        command = ["--home", str(self.home), "serve"]
+        self._server = forked_servers().start(command, environ, self.log, forked=forked)
         until(self._is_ready, f"The server answers; it said: {self.said()}")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a server that has neither ended nor been stopped."""
+        return self._server is not None and self._server.is_alive()
 
     @property
     def pid(self) -> int:
         """The process of the server that runs."""
         assert self._server is not None
-        assert self._server.poll() is None, self.said()
+        assert self._server.is_alive(), self.said()
+        assert self._server.pid is not None
         return self._server.pid
 
     def said(self) -> str:
@@ -630,22 +670,20 @@ class Site:
     def must_die_at(self, point: CrashPoint) -> None:
         """Wait for the death of the server: of SIGKILL, at this point and no other."""
         assert self._server is not None
-        try:
-            code = self._server.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            pytest.fail(f"The server did not come to {point}: {self.said()}")
-        assert code == -signal.SIGKILL, self.said()
+        self._server.join(PATIENCE)
+        assert not self._server.is_alive(), f"The server did not come to {point}: {self.said()}"
+        assert self._server.exitcode == -signal.SIGKILL, self.said()
         assert f"MOBID_CRASHPOINT: killed at {point}\n" in self.said()
 
     def stop(self) -> None:
         """End the server, if it runs."""
-        if self._server is not None and self._server.poll() is None:
+        if self._server is not None:
             self._server.terminate()
-            try:
-                self._server.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self._server.kill()
-                self._server.wait(PATIENCE)
+            self._server.join(PATIENCE)
+            self._server.kill()
+            self._server.join(PATIENCE)
+            self._server.close()
+            self._server = None
 
     def close(self) -> None:
         """End the server and give back what is held."""
@@ -780,7 +818,7 @@ class Site:
 
     def _is_ready(self) -> bool:
         assert self._server is not None
-        assert self._server.poll() is None, self.said()
+        assert self._server.is_alive(), self.said()
         return '"server_ready"' in self.said()
 
 
@@ -854,18 +892,32 @@ def new_site(
         site.close()
 
 
+_RUNNING: Final = pytest.StashKey[dict[str, Site]]()
+
+
 @pytest.fixture(scope="session")
-def running_site(new_site: Callable[..., Site]) -> Callable[[str], Site]:
+def running_site(
+    request: pytest.FixtureRequest, new_site: Callable[..., Site]
+) -> Callable[[str], Site]:
     """Return the real server that runs on a database of a kind, at which samples can sign in."""
-    running: dict[str, Site] = {}
+    running = request.session.stash.setdefault(_RUNNING, {})
 
     def at(kind: str) -> Site:
         if kind not in running:
             running[kind] = new_site(kind, "demo = true\n")
+        if not running[kind].is_running:
             running[kind].serve()
         return running[kind]
 
     return at
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop servers when other tests follow: looking for work, they take time that those need."""
+    if nextitem is None or not nextitem.path.is_relative_to(Path(__file__).parent):
+        for site in item.session.stash.get(_RUNNING, {}).values():
+            site.stop()
 
 
 @pytest.fixture
@@ -885,7 +937,7 @@ def new_openbao_site(
         site.close()
 
 
-@pytest.fixture(scope="session", params=DATABASES)
+@pytest.fixture(params=DATABASES)
 def site(request: pytest.FixtureRequest, running_site: Callable[[str], Site]) -> Site:
     """A real server that runs, on a database of each kind."""
     return running_site(request.param)

@@ -339,7 +339,7 @@ def test_secrets_are_found_nowhere(
             '[times]\nattempt_lost = "4s"\n'
         )
         site = new_site(kind, settings, database_password)
-        site.serve()
+        site.serve(forked=False)
         run = Run(site, mail, postbox)
         if kind == "postgresql":
             run.plant("password of the database", database_password)

@@ -1,0 +1,35 @@
+"""The command `mobid` in a process that is forked from one in which everything is imported already."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from mobid import crashpoints
+from mobid.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def run(words: Sequence[str], environ: Mapping[str, str], log: str) -> None:
+    """Become this command, with this environment, and with a log for all that it says."""
+    _say_it_into(log)
+    os.environ.clear()
+    os.environ.update(environ)
+    # The environment was asked when this was imported, and that was another process.
+    vars(crashpoints)["_SET"] = crashpoints.armed(environ)
+    main(words, prog_name="mobid")
+
+
+def run_from_the_start(words: Sequence[str], environ: Mapping[str, str], log: str) -> None:
+    """Do the same by a Python that begins anew, whose command line the system then shows."""
+    _say_it_into(log)
+    os.execve(sys.executable, [sys.executable, "-m", "mobid.cli", *words], environ)  # noqa: S606  # ourselves
+
+
+def _say_it_into(log: str) -> None:
+    said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
