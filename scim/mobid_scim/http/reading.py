@@ -26,6 +26,7 @@ class Return(StrEnum):
 
 _MEDIA_TYPES: Final = frozenset({wire.MEDIA_TYPE, "application/json"})
 _MAX_PARAMETERS: Final = 100
+_CHUNK: Final = 16 * 1024
 
 
 def projection(scope: ResourceType, dialect: Dialect) -> Projection:
@@ -80,7 +81,8 @@ def body(limits: strict_json.Limits = strict_json.DEFAULT_LIMITS) -> object:
 def _read(limit: int) -> bytes:
     chunks: list[bytes] = []
     left = limit
-    while left and (chunk := request.stream.read(left)):
+    # A stream makes room for as much as it is asked for, before it knows what will come.
+    while left and (chunk := request.stream.read(min(left, _CHUNK))):
         chunks.append(chunk)
         left -= len(chunk)
     return b"".join(chunks)
