@@ -28,7 +28,7 @@ from scim2_client.engines.httpx2 import SyncSCIMClient
 from mobid.cli.demo.actors import FrontEnd, Phone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.conftest import PostgreSQL
 
@@ -36,6 +36,7 @@ DATABASES: Final = ("sqlite", "postgresql")
 PATIENCE: Final = 30.0
 PHONE: Final = Path(__file__).parents[2] / "examples" / "phone" / "phone.py"
 GET: Final = "MobileIDSelfServiceProcGet"
+SCOPES: Final = ("scim:read", "scim:write", "mobile-ids:write")
 _PORTS: Final = range(20_000, 32_000)
 
 
@@ -45,6 +46,7 @@ class Site:
 
     folder: Path
     url: str
+    database_url: str
     environ: dict[str, str]
 
     def command(self, *words: str) -> Any:
@@ -79,17 +81,28 @@ class Site:
                     server.wait(PATIENCE)
                 server.kill()
 
+    @property
+    def base_url(self) -> str:
+        """Where SCIM is."""
+        return f"{self.url}/scim/v2"
+
+    def token(self, client: str, *, dialect: str = "strict") -> str:
+        """Make a token that may do everything over SCIM."""
+        scopes = [word for scope in SCOPES for word in ("--scope", scope)]
+        words = ("--client", client, "--dialect", dialect, *scopes)
+        return str(self.command("token", "create", *words)["token"])
+
+    @contextmanager
+    def connection(self, token: str) -> Iterator[httpx2.Client]:
+        """Connect to SCIM with a token."""
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx2.Client(base_url=self.base_url, headers=headers, timeout=PATIENCE) as connection:
+            yield connection
+
     @contextmanager
     def client(self, name: str) -> Iterator[SyncSCIMClient]:
         """Give a client that may do everything; it checks every answer against the RFC."""
-        scopes = ("scim:read", "scim:write", "mobile-ids:write")
-        words = [word for scope in scopes for word in ("--scope", scope)]
-        token = self.command("token", "create", "--client", name, *words)["token"]
-        with httpx2.Client(
-            base_url=f"{self.url}/scim/v2",
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=PATIENCE,
-        ) as connection:
+        with self.connection(self.token(name)) as connection:
             yield SyncSCIMClient(connection)
 
     def get_mobile_id(self, user_id: str) -> str:
@@ -132,23 +145,33 @@ class Site:
 
 @pytest.fixture(scope="session", params=DATABASES)
 def site(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    free_port: Callable[[], int],
 ) -> Iterator[Site]:
     """A site that is served, on a database of each kind."""
     folder = tmp_path_factory.mktemp(f"site-{request.param}")
-    port = str(_free_port())
+    port = str(free_port())
+    database_url = f"sqlite:///{folder / 'home' / 'mobid.db'}"
+    if request.param == "postgresql":
+        postgresql: PostgreSQL = request.getfixturevalue("postgresql_server")
+        database_url = postgresql.url(postgresql.create())
     environ = {
         **os.environ,
         "MOBID_LISTEN_PORT": port,
         "MOBID_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "MOBID_DATABASE_URL": database_url,
     }
-    if request.param == "postgresql":
-        postgresql: PostgreSQL = request.getfixturevalue("postgresql_server")
-        environ["MOBID_DATABASE_URL"] = postgresql.url(postgresql.create())
-    made = Site(folder, f"http://127.0.0.1:{port}", environ)
+    made = Site(folder, f"http://127.0.0.1:{port}", database_url, environ)
     made.command("init")
     with made.served():
         yield made
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """What finds a port that nobody listens at."""
+    return _free_port
 
 
 def _free_port() -> int:

@@ -334,6 +334,18 @@ class TestOldDiscovery:
         """A dialect hides nothing that was asked for."""
         assert "startIndex" not in provider.get("/scim/v2/Users?cursor=").get_json(force=True)
 
+    def test_a_password_is_announced_and_not_kept(self, provider: FlaskClient) -> None:
+        """Canaille cannot send a user without one, and sends a hash of it."""
+        found = provider.get(f"/scim/v2/Schemas/{CORE}").get_json(force=True)["attributes"]
+        (password,) = [each for each in found if each["name"] == "password"]
+        assert (password["mutability"], password["returned"]) == ("writeOnly", "never")
+        assert "not kept" in password["description"]
+        anne = {"schemas": [CORE], "userName": "anne", "password": "$pbkdf2-sha512$25000$"}
+        made = provider.post("/scim/v2/Users", json=anne)
+        assert made.status_code == 201, made.text
+        read = provider.get(made.headers["Location"])
+        assert [answer for answer in (made, read) if "pbkdf2" in answer.text] == []
+
 
 class TestWhatNeedsNoDialect:
     """Requests of other clients that are as the RFCs have them."""
