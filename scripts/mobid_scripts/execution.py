@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,8 @@ Answer = dict[str, Any]
 MOST_STEPS: Final = 20_000
 MOST_CALLS: Final = 200
 _MOST_MESSAGE: Final = 400
+_SHOWN: Final = re.compile(r"<[^<>]*>")
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]+")
 
 
 def check(source: str, declaration: Declaration) -> Answer:
@@ -96,7 +99,11 @@ def _finished(options: Options, source: str) -> Answer:
 
 
 def _rejected(rejected: Rejected, source: str) -> Answer:
-    found = [_found(finding, source) for finding in rejected.findings[:MOST_DIAGNOSTICS]]
+    told = rejected.findings[: MOST_DIAGNOSTICS - 1]
+    found = [_found(finding, source) for finding in told]
+    if (more := len(rejected.findings) - len(told)) > 0:
+        clause = f"There are {more:,} more faults; mend these first"
+        found.append(_diagnostic(Code.SOURCE, clause, Place(), source))
     return _ended(Verdict.REJECTED_AT_UPLOAD, found)
 
 
@@ -119,7 +126,7 @@ def _diagnostic(code: Code, clause: str, place: Place, source: str) -> Answer:
     shown = tidy(clause)[:_MOST_MESSAGE]
     lines = source.split("\n")
     line = place.line if place.line is not None and 1 <= place.line <= len(lines) else None
-    text = lines[line - 1].encode() if line else b""
+    text = lines[line - 1].encode("utf-8", "replace") if line else b""
     return {
         "code": code,
         "message": sentence(shown, line),
@@ -152,4 +159,9 @@ def _told(error: Exception) -> tuple[Code, str]:
             shown = quoted(key) if isinstance(key, str) else kind_of(key)
             return Code.RUN_ERROR, f"There is no key {shown}; .get() reads as None then"
         case _:
-            return Code.RUN_ERROR, f"{type(error).__name__}: {error}"
+            return Code.RUN_ERROR, f"{type(error).__name__}: {_without_insides(str(error))}"
+
+
+def _without_insides(words: str) -> str:
+    """Leave out how Python shows an object it has no words for: its address says where our memory is."""
+    return _ADDRESS.sub("?", _SHOWN.sub("this value", words)).replace("User._", "user.")

@@ -10,6 +10,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from mobid_scripts import flow
 from mobid_scripts.names import Finding, Names
 from mobid_scripts.outcome import Code
 from mobid_scripts.wording import quoted
@@ -77,14 +78,14 @@ _WORDS: Final = {
 
 
 def findings(tree: ast.Module, declaration: Declaration) -> list[Finding]:
-    """Return every fault of the tree, in the order of the source."""
+    """Return every fault of the tree, in no order."""
     try:
         nodes = _walk(tree)
     except _TooMuch as too_much:
         return [too_much.finding]
     words = Names(declaration, nodes)
     found = [finding for node in nodes for finding in (*_syntax(node), *words.faults(node))]
-    return sorted(found, key=_place)
+    return [*found, *flow.faults(tree)]
 
 
 class _TooMuch(Exception):
@@ -109,11 +110,6 @@ def _walk(tree: ast.Module) -> list[ast.AST]:
             )
         waiting.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
     return nodes
-
-
-def _place(finding: Finding) -> tuple[int, int]:
-    """Return what to sort by; what has no place of its own is about the script as a whole."""
-    return getattr(finding.node, "lineno", 0), getattr(finding.node, "col_offset", 0)
 
 
 def _syntax(node: ast.AST) -> Iterator[Finding]:
@@ -193,6 +189,8 @@ def _look_loop(node: ast.For | ast.comprehension) -> str | None:
 
 
 def _look_target(target: ast.expr) -> str | None:
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
+        return "an assignment to a part of a list; make a new list: a = a[:2] + more"
     if isinstance(target, (ast.Attribute, ast.Subscript)) or _names_only(target):
         return None
     return "this target of an assignment; assign to one thing, or to plain names: a, b = pair"

@@ -16,7 +16,7 @@ from mobid_scripts.views import Options, OptionsWriter, View
 from mobid_scripts.wording import did_you_mean, kind_of, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MOST_LENGTH: Final = 100_000
 MOST_BITS: Final = 512
@@ -107,7 +107,21 @@ def attribute(owner: object, name: str) -> object:
         raise ScriptFault(
             f"{kind_of(owner).capitalize()} has no {quoted(name)}{near}", Code.UNKNOWN_ATTRIBUTE
         )
-    return getattr(owner, name)
+    return _index_in(owner) if name == "index" else getattr(owner, name)
+
+
+def _index_in(values: object) -> Callable[..., int]:
+    """Return `index` of a list; Python's own error shows what it did not find, with its address."""
+
+    def index(value: object, *bounds: object) -> int:
+        try:
+            return values.index(value, *bounds)  # type: ignore[attr-defined,no-any-return]  # a list or a tuple
+        except ValueError:
+            raise ScriptFault(
+                "The list does not have that value; ask first: if x in values"
+            ) from None
+
+    return index
 
 
 def item(owner: object, key: object) -> object:

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-# Marks and overrides that change the direction of the text around them, and the byte order mark.
-DIRECTION: Final = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
-)
-_UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
+# Controls, whatever formats or joins without being seen, private use, surrogates, unassigned, line ends.
+_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+# Letters and a symbol that are drawn as nothing at all.
+_BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 class OptionKind(Protocol):
@@ -41,7 +40,7 @@ class OptionKind(Protocol):
 
 def is_plain(character: str) -> bool:
     """Tell whether a character may stand in one line of text, without effect on what is around it."""
-    return character not in DIRECTION and unicodedata.category(character) not in _UNPRINTABLE
+    return character not in _BLANK and unicodedata.category(character) not in _UNPRINTABLE
 
 
 def tidy(line: str) -> str:
@@ -203,7 +202,52 @@ class Table:
         return plain_line(text, f"{_option(self.name)}, key {quoted(str(key))}", self.most_value)
 
 
-KINDS: Final = {kind.__name__: kind for kind in (Text, Choice, Choices, Span, Table)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """A list of different whole numbers, kept with the highest first."""
+
+    name: str
+    least: int
+    most: int
+    most_numbers: int
+
+    def check(self, value: object, now: datetime) -> list[int]:  # noqa: ARG002 - the protocol of all kinds
+        """Return the numbers, the highest first."""
+        if type(value) is not list:
+            raise BadValue(
+                f"{_option(self.name)} takes a list, not {kind_of(value)}; write [...] around it"
+            )
+        if len(value) > self.most_numbers:
+            raise BadValue(
+                f"{_option(self.name)}: a list of {len(value)} is not allowed; "
+                f"the most is {self.most_numbers}"
+            )
+        for place, number in enumerate(value):
+            if type(number) is not int:
+                raise BadValue(f"{_option(self.name)} takes whole numbers, not {kind_of(number)}")
+            if not self.least <= number <= self.most:
+                raise BadValue(
+                    f"{_option(self.name)}: {number} is not allowed; it takes {self.least} to {self.most}"
+                )
+            if number in value[:place]:
+                raise BadValue(f"{_option(self.name)}: {number} is there twice; once is enough")
+        return sorted(value, reverse=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """True or False."""
+
+    name: str
+
+    def check(self, value: object, now: datetime) -> bool:  # noqa: ARG002 - the protocol of all kinds
+        """Return the value."""
+        if type(value) is not bool:
+            raise BadValue(f"{_option(self.name)} takes True or False, not {kind_of(value)}")
+        return value
+
+
+KINDS: Final = {kind.__name__: kind for kind in (Text, Choice, Choices, Span, Table, Numbers, Flag)}
 
 
 def _word(word: object, name: str, values: tuple[str, ...], unavailable: Mapping[str, str]) -> str:

@@ -6,20 +6,17 @@ Runs in the child only: the parser and the constant folder are part of what a ho
 from __future__ import annotations
 
 import ast
-import io
-import tokenize
 from typing import TYPE_CHECKING, Final
 
 from RestrictedPython.transformer import RestrictingNodeTransformer, copy_locations
 
-from mobid_scripts import grammar
+from mobid_scripts import grammar, source
 from mobid_scripts.names import Finding
 from mobid_scripts.outcome import Code
+from mobid_scripts.parsing import disguised, parsed, unreadable
 from mobid_scripts.places import FILENAME
-from mobid_scripts.wording import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import CodeType
 
     from mobid_scripts.declaration import Declaration
@@ -35,10 +32,12 @@ class Rejected(Exception):
         super().__init__("; ".join(finding.clause for finding in findings))
 
 
-def compiled(source: str, declaration: Declaration) -> CodeType:
-    """Compile a script that passed `source.faults`, or raise Rejected."""
-    tree = _parsed(source)
-    if found := grammar.findings(tree, declaration):
+def compiled(text: str, declaration: Declaration) -> CodeType:
+    """Compile a script, or raise Rejected with all that is wrong."""
+    if (stop := source.barrier(text)) is not None:
+        raise Rejected([stop])
+    tree, found = _judged(text, declaration)
+    if found:
         raise Rejected(found)
     policy = _Policy()
     policy.visit(tree)
@@ -47,56 +46,28 @@ def compiled(source: str, declaration: Declaration) -> CodeType:
     ast.fix_missing_locations(tree)
     try:
         return compile(tree, FILENAME, "exec", dont_inherit=True)
-    except (
-        SyntaxError
-    ) as error:  # what only the compiler sees, such as a return outside of a function
-        raise Rejected([Finding(Code.SYNTAX, _syntax_clause(error), _at(error))]) from None
+    except SyntaxError as error:  # what only the compiler sees
+        raise Rejected([unreadable(error)]) from None
 
 
-def _parsed(source: str) -> ast.Module:
-    if names := list(_names_beyond_ascii(source)):
-        raise Rejected(names)
-    try:
-        return ast.parse(source, FILENAME, "exec")
-    except SyntaxError as error:
-        raise Rejected([Finding(Code.SYNTAX, _syntax_clause(error), _at(error))]) from None
-    except (RecursionError, MemoryError, ValueError):
-        raise Rejected(
-            [Finding(Code.SYNTAX, "The script is too deeply nested to be read")]
-        ) from None
+def _judged(text: str, declaration: Declaration) -> tuple[ast.Module, list[Finding]]:
+    """Return the tree, and what is wrong with characters, names, syntax, words and flow, in order."""
+    readable = source.readable(text)
+    read = parsed(readable)
+    found = [*source.faults(text), *disguised(readable), *read.findings]
+    told = {_place(finding) for finding in found}
+    for finding in grammar.findings(read.tree, declaration):
+        unknown = finding.code is Code.UNKNOWN_NAME and isinstance(finding.node, ast.Name)
+        # A name that is disguised, or given in a line that can not be read, is not unknown as well.
+        if unknown and (_place(finding) in told or finding.node.id in read.words):  # type: ignore[union-attr]  # a name
+            continue
+        found.append(finding)
+    return read.tree, sorted(found, key=_place)
 
 
-def _syntax_clause(error: SyntaxError) -> str:
-    return f"This can not be read: {error.msg.rstrip('.')}"
-
-
-def _at(error: SyntaxError) -> ast.AST:
-    """Return the place of a syntax error as a node: its columns count characters, those of a node bytes."""
-    before = max((error.offset or 1) - 1, 0)
-    place = ast.Pass()
-    place.lineno = error.lineno or 1
-    # The compiler knows no text, and takes its columns from the nodes.
-    place.col_offset = before if error.text is None else len(error.text[:before].encode())
-    place.end_lineno, place.end_col_offset = place.lineno, place.col_offset + 1
-    return place
-
-
-def _names_beyond_ascii(source: str) -> Iterator[Finding]:
-    """Python reads a name in full-width letters as the plain one; what a reviewer sees must be what runs."""
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type == tokenize.NAME and not token.string.isascii():
-                place = ast.Pass()
-                place.lineno = place.end_lineno = token.start[0]
-                place.col_offset = len(token.line[: token.start[1]].encode())
-                place.end_col_offset = place.col_offset + len(token.string.encode())
-                yield Finding(
-                    Code.NOT_IN_LANGUAGE,
-                    f"The name {quoted(token.string)} is not plain ASCII",
-                    place,
-                )
-    except (tokenize.TokenError, SyntaxError):
-        return  # the parser says it better
+def _place(finding: Finding) -> tuple[int, int]:
+    """Return what to sort by; what has no place of its own is about the script as a whole."""
+    return getattr(finding.node, "lineno", 0), getattr(finding.node, "col_offset", 0)
 
 
 class _Policy(RestrictingNodeTransformer):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MOST_DIAGNOSTICS: Final = 20
+MOST_DIAGNOSTICS: Final = 100
+"""More faults than these are counted, not told."""
 
 
 class Verdict(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,15 @@ class Place:
     line: int | None = None
     column: int | None = None
     end_column: int | None = None
+
+
+def mark(number: int, line: str, start: int, end: int | None = None) -> ast.AST:
+    """Return a part of a line, counted in characters, as a node of a tree, which counts in bytes."""
+    node = ast.Pass()
+    node.lineno = node.end_lineno = number
+    node.col_offset = len(line[:start].encode("utf-8", "replace"))
+    node.end_col_offset = len(line[: start + 1 if end is None else end].encode("utf-8", "replace"))
+    return node
 
 
 def line_now() -> int | None:

@@ -54,8 +54,8 @@ class Sandbox:
     def check(self, source: str) -> Checked:
         """Compile a script and return all that is wrong with it. Raises SandboxUnavailable."""
         started = time.monotonic()
-        if found := source_text.faults(source):
-            return Checked(diagnostics=found, ms=_ms(started))
+        if stop := _barred(source):
+            return Checked(diagnostics=(stop,), ms=_ms(started))
         reply = self._exchange({"only_check": True, "source": source})
         try:
             checked = checked_of(_answer(reply), source)
@@ -78,8 +78,9 @@ class Sandbox:
         """
         started = time.monotonic()
         self._keeps_to_declaration(user, defaults)
-        if found := source_text.faults(source):
-            return Outcome(outcome=Verdict.REJECTED_AT_UPLOAD, diagnostics=found, ms=_ms(started))
+        if stop := _barred(source):
+            rejected = Verdict.REJECTED_AT_UPLOAD
+            return Outcome(outcome=rejected, diagnostics=(stop,), ms=_ms(started))
         request = {"only_check": False, "source": source, "user": user, "defaults": defaults}
         reply = self._exchange({**request, "now": now.isoformat()})
         try:
@@ -183,6 +184,14 @@ class Sandbox:
             Code.CRASH,
             f"The interpreter of the script ended without an answer (status {status})",
         )
+
+
+def _barred(source: str) -> Diagnostic | None:
+    """Return why a text is not even handed to a child."""
+    if (stop := source_text.barrier(source)) is None:
+        return None
+    line = getattr(stop.node, "lineno", None)
+    return Diagnostic(code=stop.code, message=sentence(stop.clause, line), line=line)
 
 
 def _answer(reply: wire.Reply) -> bytes:

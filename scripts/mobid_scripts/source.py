@@ -1,54 +1,73 @@
-"""The first look at the text of a script, before any parser sees it: size, lines, characters, brackets."""
+"""The first look at the text of a script, before any parser sees it: size, brackets, lines, characters."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from mobid_scripts.kinds import DIRECTION
-from mobid_scripts.outcome import Code, Diagnostic
-from mobid_scripts.wording import sentence
+from mobid_scripts.kinds import is_plain
+from mobid_scripts.names import Finding
+from mobid_scripts.outcome import Code
+from mobid_scripts.places import mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MOST_BYTES: Final = 16 * 1024
 MOST_COLUMNS: Final = 1000
 MOST_NESTING: Final = 40
-_INVISIBLE: Final = DIRECTION | frozenset("\u200b\u200c\u2060\u2028\u2029")
 _CODING: Final = re.compile(r"[ \t\f]*#.*?coding[:=]")
 
 
-def faults(source: str) -> tuple[Diagnostic, ...]:
-    """Return what is wrong with the text itself; a parser may see it only if there is nothing."""
+def barrier(source: str) -> Finding | None:
+    """Return why no parser may see a text at all; what else is wrong with it is told by `faults`."""
     size = len(source.encode("utf-8", "replace"))
     if size > MOST_BYTES:
-        return (_fault(f"The script has {size:,} bytes; the most is {MOST_BYTES:,}", None),)
-    found = []
+        clause = f"The script has {size:,} bytes; the most is {MOST_BYTES:,}"
+        return Finding(Code.SOURCE, clause)
     depth = 0
-    # Only a line feed ends a line here, as in the parser; so both count alike.
-    for number, line in enumerate(source.split("\n"), 1):
-        if len(line) > MOST_COLUMNS:
-            found.append(
-                _fault(f"A line has {len(line):,} characters; the most is {MOST_COLUMNS:,}", number)
-            )
-        if (bad := _bad_character(line)) is not None:
-            found.append(
-                _fault(f"The character U+{ord(bad):04X} is not allowed in a script", number)
-            )
-        if number <= 2 and _CODING.match(line):  # noqa: PLR2004 - where Python looks for it
-            found.append(_fault("A script is always UTF-8; remove the coding comment", number))
+    for number, line in enumerate(_lines(source), 1):
         deepest, depth = _nesting(line, depth)
         if deepest > MOST_NESTING:
-            found.append(_fault(f"More than {MOST_NESTING} brackets are open at once", number))
-            break
-    return tuple(found[:20])
-
-
-def _bad_character(line: str) -> str | None:
-    for character in line:
-        if character in _INVISIBLE or (character < " " and character not in "\t\r"):
-            return character
-        if "\ud800" <= character <= "\udfff":
-            return character
+            clause = f"More than {MOST_NESTING} brackets are open at once; name the inner parts"
+            return Finding(Code.SOURCE, clause, mark(number, line, 0, len(line)))
     return None
+
+
+def faults(source: str) -> Iterator[Finding]:
+    """Return what is wrong with the text itself."""
+    for number, line in enumerate(_lines(source), 1):
+        if len(line) > MOST_COLUMNS:
+            clause = f"A line has {len(line):,} characters; the most is {MOST_COLUMNS:,}"
+            yield Finding(Code.SOURCE, clause, mark(number, line, MOST_COLUMNS))
+        for place, character in enumerate(line):
+            if not _may_stand(character, is_last=place == len(line) - 1):
+                clause = f"The character U+{ord(character):04X} is not allowed in a script"
+                yield Finding(Code.SOURCE, clause, mark(number, line, place))
+        if number <= 2 and _CODING.match(line):  # noqa: PLR2004 - where Python looks for it
+            clause = "A script is always UTF-8; remove the coding comment"
+            yield Finding(Code.SOURCE, clause, mark(number, line, line.index("#")))
+
+
+def readable(source: str) -> str:
+    """Return the text with a space for each character that may not stand in it, for a parser to go on."""
+    return "\n".join(
+        "".join(
+            c if _may_stand(c, is_last=place == len(line) - 1) else " "
+            for place, c in enumerate(line)
+        )
+        for line in _lines(source)
+    )
+
+
+def _lines(source: str) -> list[str]:
+    """Return the lines: only a line feed ends one here, as in the parser, so both count alike."""
+    return source.split("\n")
+
+
+def _may_stand(character: str, *, is_last: bool) -> bool:
+    """Tell whether a reader sees what a parser sees; Python would take a lone CR for the end of a line."""
+    return is_plain(character) or character == "\t" or (character == "\r" and is_last)
 
 
 def _nesting(line: str, depth: int) -> tuple[int, int]:
@@ -60,7 +79,3 @@ def _nesting(line: str, depth: int) -> tuple[int, int]:
         elif character in ")]}":
             depth = max(0, depth - 1)
     return deepest, depth
-
-
-def _fault(clause: str, line: int | None) -> Diagnostic:
-    return Diagnostic(code=Code.SOURCE, message=sentence(clause, line), line=line)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -64,6 +67,69 @@ class Scripts:
         return diagnostic.message
 
 
+# The first wall without the other two: a process with all its rights, that runs scripts in forks of itself.
+# The limits are there so that a script which is not stopped by the language ends at all.
+_LANGUAGE_ALONE = """
+import json, os, resource, signal, sys
+from mobid_scripts import execution
+from mobid_scripts.declaration import Declaration
+declaration = Declaration.from_json(sys.stdin.readline())
+resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
+for line in sys.stdin:
+    if not json.loads(line)["fork"]:
+        print(json.dumps(execution.run(json.loads(line), declaration)), flush=True)
+        sys.setrecursionlimit(1000)
+        continue
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        signal.setitimer(signal.ITIMER_PROF, 0.5)
+        request = json.loads(line)
+        with os.fdopen(writer, "w") as out:
+            json.dump(execution.run(request, declaration), out)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answered:
+        answer = answered.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    print(answer if status == 0 else json.dumps({"status": status}), flush=True)
+"""
+
+
+class LanguageAlone:
+    """Runs scripts in a process that is not locked down at all."""
+
+    def __init__(self, product: Product) -> None:
+        self._product = product
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-W", "ignore", "-c", _LANGUAGE_ALONE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._say(product.declaration.to_json())
+
+    def run(self, source: str, *, fork: bool = True) -> dict[str, Any]:
+        """Return the raw answer, or `{"status": n}` if there was none; without a fork nothing is limited."""
+        product = self._product
+        request: dict[str, Any] = {"fork": fork, "source": source}
+        request |= {"user": product.user, "defaults": product.defaults}
+        self._say(json.dumps({**request, "now": product.now.isoformat()}))
+        assert self._process.stdout is not None
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def close(self) -> None:
+        """End it."""
+        with self._process:
+            self._process.kill()
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+
 @pytest.fixture(scope="session")
 def product() -> Product:
     """A product with an option of each kind."""
@@ -118,6 +184,14 @@ def shared_sandbox(product: Product) -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture(scope="session")
+def language_alone(product: Product) -> Iterator[LanguageAlone]:
+    """The language without any wall around it."""
+    alone = LanguageAlone(product)
+    yield alone
+    alone.close()
+
+
 @pytest.fixture
 def scripts(product: Product, shared_sandbox: Sandbox) -> Scripts:
     """The product and the shared sandbox."""
@@ -127,5 +201,5 @@ def scripts(product: Product, shared_sandbox: Sandbox) -> Scripts:
 @pytest.fixture
 def own_sandbox(product: Product) -> Iterator[Sandbox]:
     """A sandbox that a test may break."""
-    with Sandbox(product.declaration, Limits(cpu_seconds=0.3, wall_seconds=1.0)) as sandbox:
+    with Sandbox(product.declaration, Limits(cpu_seconds=0.3, wall_seconds=6.0)) as sandbox:
         yield sandbox

@@ -181,11 +181,11 @@ def test_what_a_script_does_to_a_list_stays_with_it(scripts: Scripts) -> None:
             Code.READ_ONLY,
             "Only options can be set: options.name = value (line 1).",
         ),
-        ("return 5", Code.SYNTAX, "This can not be read: 'return' outside function (line 1)."),
+        ("return 5", Code.SYNTAX, '"return" is outside of a function (line 1).'),
         (
             "for x in [1]:\n    pass\nif x:\n    break",
             Code.SYNTAX,
-            "This can not be read: 'break' outside loop (line 4).",
+            '"break" is outside of a loop (line 4).',
         ),
         ("if True\n    pass", Code.SYNTAX, "This can not be read: expected ':' (line 1)."),
         (

@@ -86,7 +86,10 @@ def test_a_flood_of_log_lines_is_cut(scripts: Scripts) -> None:
     [
         ("#" * 17_000, "The script has 17,000 bytes; the most is 16,384."),
         ("x = 1" + " " * 1000, "A line has 1,005 characters; the most is 1,000 (line 1)."),
-        ("x = 1\ny = " + "[" * 41 + "]" * 41, "More than 40 brackets are open at once (line 2)."),
+        (
+            "x = 1\ny = " + "[" * 41 + "]" * 41,
+            "More than 40 brackets are open at once; name the inner parts (line 2).",
+        ),
         ("x = 9999999999999", "Not in the language: a number beyond 1,000,000,000,000 (line 1)."),
         ("\n".join(["x = [1, 1, 1, 1]"] * 900), "The script is too long; the most is 4,000 parts"),
     ],
