@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mobid.domain.users import UserState
 from mobid.provisioning.keys import checked_key
-from mobid.provisioning.types import USER_EXTENSION
+from mobid.provisioning.types import USER_EXTENSION, USER_TYPE
+from mobid.storage.document_rows import Documents
 from mobid.storage.users import UserRow
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from mobid_scim.resource import Resource
+
+DOCUMENTS: Final = Documents(USER_TYPE)
+"""Writes what users are found by, beside their rows."""
 
 _EMAILS: Final = "emails"
 

@@ -18,10 +18,9 @@ from mobid.processes.cascades import (
 from mobid.provisioning.keys import checked_external_id, unique
 from mobid.provisioning.reading import Repository
 from mobid.provisioning.types import USER_EXTENSION
-from mobid.provisioning.user_rows import changed_row, new_row
+from mobid.provisioning.user_rows import DOCUMENTS, changed_row, new_row
 from mobid.storage.groups import leave_groups
 from mobid.storage.memberships import groups_in
-from mobid.storage.scim_documents import change_rows, rows_of, write_rows
 from mobid.storage.scim_users import mobile_ids_of, user_attributes, user_place, user_row
 from mobid.storage.users import insert_user, update_user
 from mobid_scim.errors import PreconditionFailed
@@ -86,7 +85,7 @@ class Users(Repository):
         with unique(resource), self.writing() as unit:
             row = new_row(resource, self.caller.client, unit.now)
             insert_user(unit.connection, row)
-            write_rows(unit.connection, row.id, rows_of(resource))
+            DOCUMENTS.write(unit.connection, row.id, resource)
             return self._finished(unit, "user.create", row, resource, projection)
 
     def replace(
@@ -97,8 +96,7 @@ class Users(Repository):
             before = self._locked(unit, change.id)
             row = changed_row(before, change.after, unit.now)
             _write(unit, row, expected_version or str(before.version))
-            old, new = rows_of(change.before), rows_of(change.after)
-            change_rows(unit.connection, row.id, old, new)
+            DOCUMENTS.change(unit.connection, row.id, change.before, change.after)
             if row.state is not before.state:
                 self._follow(unit, row)
             if row.email != before.email:

@@ -1,98 +1,34 @@
-"""What is in documents, as rows beside them: every value that a client wrote can be found and sorted by.
-
-The row of a value is told by the path of its attribute and by its position among several. The values of
-one element, such as those of one e-mail address, share the position; the element has a row of its own
-under the path without sub-attribute, so that brackets begin with it.
-"""
+"""What users are searched by that is in their documents: the rows that `document_rows` writes."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, delete, exists, insert, select, true, union_all
+from sqlalchemy import and_, exists, select, true, union_all
 from typing_extensions import override
 
+from mobid.storage.document_rows import attr_of
 from mobid.storage.scim_filter import (
     Elements,
     Leaf,
     Searches,
     Sorts,
     comparison,
-    folded,
     inside,
 )
-from mobid.storage.scim_values import KEY_LENGTH, Indexed, Words, compared, flag
+from mobid.storage.scim_values import Indexed, Words, compared
 from mobid.storage.tables import user_values, users
-from mobid_scim.attributes import Type
-from mobid_scim.errors import InvalidPath
 from mobid_scim.filter import And, Comparison, Filter, Operator
-from mobid_scim.path import Path, resolve
+from mobid_scim.path import Path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from sqlalchemy import ColumnElement, Connection, FromClause
+    from sqlalchemy import ColumnElement, FromClause
 
     from mobid.storage.scim_filter import Condition, Meets
-    from mobid_scim.attributes import Attribute
     from mobid_scim.filter import Literal
-    from mobid_scim.resource import Resource
 
-_EXTENSION: Final = ":extension:"
 _NARROW_FIRST: Final = (Operator.EQ, Operator.SW, Operator.EW)
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentRow:
-    """One row of a document; the last four are null for the row of a complex value."""
-
-    attr: str
-    position: int
-    leads: bool = False
-    value_key: str | None = None
-    value_key_reversed: str | None = None
-    long_value: str | None = None
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """What tells the rows of a document apart."""
-        return self.attr, self.position
-
-
-def rows_of(resource: Resource) -> list[DocumentRow]:
-    """Return the rows of what a client wrote."""
-    own = _rows_of_all(resource.values, resource.type.schema.attributes, None)
-    schemas = resolve("schemas", resource.type, error=InvalidPath)
-    rows = [*_simple_rows(schemas, list(enumerate(resource.schemas()))), *own]
-    for extension in resource.type.extensions:
-        urn = extension.schema.id
-        values = resource.values.get(urn)
-        if isinstance(values, dict):
-            rows.extend(_rows_of_all(values, extension.schema.attributes, urn))
-    return rows
-
-
-def write_rows(connection: Connection, user_id: str, rows: Iterable[DocumentRow]) -> None:
-    """Write the rows of a new document."""
-    new = [{"user_id": user_id, **asdict(row)} for row in rows]
-    if new:
-        connection.execute(insert(user_values), new)
-
-
-def change_rows(
-    connection: Connection,
-    user_id: str,
-    before: Iterable[DocumentRow],
-    after: Iterable[DocumentRow],
-) -> None:
-    """Write only what is different; `before` is what is stored."""
-    old, new = ({row.place: row for row in rows} for rows in (before, after))
-    table = user_values.c
-    for attr, position in [place for place, row in old.items() if new.get(place) != row]:
-        here = and_(table.user_id == user_id, table.attr == attr, table.position == position)
-        connection.execute(delete(user_values).where(here))
-    write_rows(connection, user_id, [row for place, row in new.items() if old.get(place) != row])
 
 
 def in_documents(path: Path) -> Elements:
@@ -135,7 +71,7 @@ class _InDocument(Leaf, Searches, Sorts):
     def containing(self, part: str) -> Condition:
         """Ask two indexes instead of every row: what a key has, its text has; few texts are longer."""
         short, long = _aliased(), _aliased()
-        attr = _attr(self.path)
+        attr = attr_of(self.path)
         keys = select(short.c.user_id).where(
             short.c.attr == attr, compared(short.c.value_key, Operator.CO, part)
         )
@@ -149,7 +85,7 @@ class _InDocument(Leaf, Searches, Sorts):
     @override
     def order(self) -> ColumnElement[Any]:
         row = _aliased()
-        mine = and_(row.c.user_id == users.c.id, row.c.attr == _attr(self.path), row.c.leads)
+        mine = and_(row.c.user_id == users.c.id, row.c.attr == attr_of(self.path), row.c.leads)
         return select(_value(row).order).where(mine).correlate(users).scalar_subquery()
 
 
@@ -166,7 +102,7 @@ class _SameElement(Leaf):
         row = _aliased()
         shared = and_(
             row.c.user_id == self.other.c.user_id,
-            row.c.attr == _attr(self.path),
+            row.c.attr == attr_of(self.path),
             row.c.position == self.other.c.position,
         )
         mine = select(1).select_from(row).where(shared, meets(_value(row)))
@@ -189,7 +125,7 @@ class InColumn(Words):
 
 
 def _some_row(row: FromClause, path: Path, condition: Condition, *, begin: bool) -> Condition:
-    wanted = and_(row.c.attr == _attr(path), condition)
+    wanted = and_(row.c.attr == attr_of(path), condition)
     if begin:
         return users.c.id.in_(select(row.c.user_id).where(wanted))
     mine = select(1).select_from(row).where(row.c.user_id == users.c.id, wanted)
@@ -234,50 +170,3 @@ def _aliased() -> FromClause:
 
 def _value(row: FromClause) -> Indexed:
     return Indexed(row.c.value_key, row.c.value_key_reversed, row.c.long_value)
-
-
-def _attr(path: Path) -> str:
-    """Return the path with the short name of its extension: it is in every row, and in two indexes."""
-    urn = path.extension
-    if urn is None:
-        return str(path)
-    short = urn.partition(_EXTENSION)[2] or urn
-    return f"{short}:{Path(path.attribute, path.sub)}"
-
-
-def _rows_of_all(
-    values: Mapping[str, Any], attributes: Sequence[Attribute], extension: str | None
-) -> Iterator[DocumentRow]:
-    for attribute in attributes:
-        if attribute.name in values and not attribute.read_only:
-            yield from _rows_of_one(values[attribute.name], Path(attribute, None, extension))
-
-
-def _rows_of_one(value: object, path: Path) -> Iterator[DocumentRow]:
-    items = value if isinstance(value, list) else [value]
-    if path.attribute.type is not Type.COMPLEX:
-        yield from _simple_rows(path, list(enumerate(items)))
-        return
-    elements = list(enumerate(items))
-    # Where one is the primary value, it comes first when one stands for all.
-    elements.sort(key=lambda element: element[1].get("primary") is not True)
-    for place, _ in elements:
-        yield DocumentRow(_attr(path), place)
-    for sub in path.attribute.sub_attributes:
-        if not sub.read_only:
-            found = [(place, item[sub.name]) for place, item in elements if sub.name in item]
-            yield from _simple_rows(Path(path.attribute, sub, path.extension), found)
-
-
-def _simple_rows(path: Path, values: Sequence[tuple[int, Any]]) -> Iterator[DocumentRow]:
-    """Return the rows of simple values with their positions; the first stands for all of them."""
-    for number, (position, value) in enumerate(values):
-        text = flag(value) if isinstance(value, bool) else str(folded(value, path.leaf))
-        yield DocumentRow(
-            attr=_attr(path),
-            position=position,
-            leads=number == 0,
-            value_key=text[:KEY_LENGTH],
-            value_key_reversed=text[::-1][:KEY_LENGTH],
-            long_value=text if len(text) > KEY_LENGTH else None,
-        )

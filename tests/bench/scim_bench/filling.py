@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import event, insert, select
 
 from mobid.provisioning.types import USER_TYPE
-from mobid.provisioning.user_rows import new_row
+from mobid.provisioning.user_rows import DOCUMENTS, new_row
 from mobid.storage import Transactions, open_engine
-from mobid.storage.scim_documents import DocumentRow, rows_of, write_rows
 from mobid.storage.scim_users import user_place
 from mobid.storage.tables import external_ids, user_values, users
 from mobid.storage.users import USER_ROWS, insert_user
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
 
 CLIENT: Final = "bench"
 AT_ONCE: Final = 5_000
-_VALUES: Final = tuple(field.name for field in fields(DocumentRow))
 _FAST: Final = {
     "sqlite": ("PRAGMA synchronous = OFF", "PRAGMA cache_size = -1000000"),
     "postgresql": ("SET synchronous_commit = off",),
@@ -95,8 +92,7 @@ def _write(connection: Connection, news: Iterable[New]) -> None:
         folded = {"display_name_folded": row.display_name.casefold()}
         rows[users].append(USER_ROWS.columns(row) | folded)
         rows[user_values].extend(
-            {"user_id": row.id} | {name: getattr(one, name) for name in _VALUES}
-            for one in rows_of(resource)
+            {"user_id": row.id, **one._asdict()} for one in DOCUMENTS.rows(resource)
         )
         rows[external_ids].append(
             {
@@ -113,7 +109,7 @@ def _write(connection: Connection, news: Iterable[New]) -> None:
 def _write_as_the_product(connection: Connection, new: New) -> None:
     resource, row = new
     insert_user(connection, row)
-    write_rows(connection, row.id, rows_of(resource))
+    DOCUMENTS.write(connection, row.id, resource)
     user_place(CLIENT).keep_external_id(connection, row.id, resource.external_id)
 
 

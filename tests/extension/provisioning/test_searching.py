@@ -22,8 +22,8 @@ from mobid.domain.mobile_ids import ProfileState
 from mobid.domain.options import Kind
 from mobid.provisioning.user_rows import new_row
 from mobid.storage import Transactions
+from mobid.storage.document_rows import Documents
 from mobid.storage.groups import GroupRow, add_members, insert_group
-from mobid.storage.scim_documents import rows_of, write_rows
 from mobid.storage.scim_seek import seek
 from mobid.storage.tables import certificates, external_ids, mobile_ids
 from mobid.storage.users import insert_user
@@ -185,7 +185,7 @@ class World:
         resource = read_resource({"schemas": schemas, **body}, self.users)
         row = new_row(resource, "hr", self._moment())
         insert_user(self.connection, row)
-        write_rows(self.connection, row.id, rows_of(resource))
+        Documents(self.users).write(self.connection, row.id, resource)
         return row.id
 
     def _group(self) -> str:
