@@ -20,13 +20,15 @@ class Declaration:
 
     `attributes` are what `user.` knows (a released attribute that a user does not have reads as None);
     `groups` is the attribute that `user.in_group()` looks into; `constants` maps the name of an object to its
-    members, `{"colour": {"RED": "red"}}` for `colour.RED`.
+    members, `{"colour": {"RED": "red"}}` for `colour.RED`. `withheld` are attributes that there are, but that
+    nobody has released: a script that reads one is refused with words of its own.
     """
 
     options: tuple[OptionKind, ...]
     attributes: tuple[str, ...]
     groups: str
     constants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    withheld: tuple[str, ...] = ()
 
     @property
     def option_names(self) -> tuple[str, ...]:
@@ -41,6 +43,7 @@ class Declaration:
                 "attributes": self.attributes,
                 "groups": self.groups,
                 "constants": {name: dict(members) for name, members in self.constants.items()},
+                "withheld": self.withheld,
             }
         )
 
@@ -53,6 +56,7 @@ class Declaration:
             attributes=tuple(data["attributes"]),
             groups=data["groups"],
             constants=data["constants"],
+            withheld=tuple(data["withheld"]),
         )
 
 

@@ -10,7 +10,7 @@ from mobid_scripts.guards import METHODS
 from mobid_scripts.outcome import Code
 from mobid_scripts.views import USER_METHODS
 from mobid_scripts.vocabulary import BUILTINS
-from mobid_scripts.wording import did_you_mean, quoted
+from mobid_scripts.wording import did_you_mean, quoted, withheld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,9 @@ class Names:
             **{name: tuple(members) for name, members in declaration.constants.items()},
         }
         self._attributes = declaration.attributes
+        self._withheld = {name: name for name in declaration.withheld}
+        if declaration.groups in self._withheld:
+            self._withheld["in_group"] = declaration.groups
         self._any = {name for names in (*self._of.values(), *METHODS.values()) for name in names}
 
     def faults(self, node: ast.AST) -> Iterator[Finding]:
@@ -75,6 +78,8 @@ class Names:
         owner = node.value.id if isinstance(node.value, ast.Name) else ""
         if isinstance(node.ctx, ast.Store) and owner != "options":
             yield Finding(Code.READ_ONLY, "Only options can be set: options.name = value", node)
+        elif owner == "user" and node.attr in self._withheld:
+            yield _withheld(self._withheld[node.attr], node)
         elif node.attr not in self._of.get(owner, self._any):
             yield self._unknown(owner, node)
 
@@ -89,10 +94,16 @@ class Names:
 
     def _asked(self, asked: ast.expr) -> Iterator[Finding]:
         """`user.has("deparment")` would be False for ever; say so while somebody is looking."""
-        if isinstance(asked, ast.Constant) and asked.value not in self._attributes:
+        if isinstance(asked, ast.Constant) and asked.value in self._withheld:
+            yield _withheld(str(asked.value), asked)
+        elif isinstance(asked, ast.Constant) and asked.value not in self._attributes:
             near = did_you_mean(str(asked.value), self._attributes)
             clause = f"user has no attribute {quoted(str(asked.value))}{near}"
             yield Finding(Code.UNKNOWN_ATTRIBUTE, clause, asked)
+
+
+def _withheld(name: str, node: ast.AST) -> Finding:
+    return Finding(Code.UNKNOWN_ATTRIBUTE, withheld(name), node)
 
 
 def _bound(node: ast.AST) -> tuple[str, ...]:

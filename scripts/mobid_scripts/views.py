@@ -9,7 +9,7 @@ from mobid_scripts.errors import BadResult, BadValue, ScriptFault
 from mobid_scripts.kinds import Span
 from mobid_scripts.outcome import Code
 from mobid_scripts.places import line_now
-from mobid_scripts.wording import did_you_mean, kind_of, quoted
+from mobid_scripts.wording import did_you_mean, kind_of, quoted, withheld
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,8 @@ class User(View):
         return self._in_group if name == "in_group" else self._attribute(name)
 
     def _attribute(self, name: str) -> object:
+        if name in self._declaration.withheld:
+            raise ScriptFault(withheld(name), Code.UNKNOWN_ATTRIBUTE)
         if name not in self._declaration.attributes:
             near = did_you_mean(name, (*self._declaration.attributes, *USER_METHODS))
             raise ScriptFault(f"user has no attribute {quoted(name)}{near}", Code.UNKNOWN_ATTRIBUTE)

@@ -45,6 +45,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f'; did you mean "{near[0]}"?' if near else ""
 
 
+def withheld(name: str) -> str:
+    """Return the clause about an attribute that there is, but that scripts may not read."""
+    return (
+        f"The attribute {quoted(name)} of users is not released to scripts; ask who runs this site"
+    )
+
+
 def sentence(clause: str, line: int | None) -> str:
     """Make a message of a clause, with its line at the end."""
     ending = "" if clause.endswith("?") and line is None else "."

@@ -279,6 +279,25 @@ def activate(world: World) -> Callable[[], int]:
     return lambda: world.admin("activate", version=now, expected_active=now).status_code
 
 
+def rollback(world: World) -> Callable[[], int]:
+    """Go back to the script that was active before another one."""
+    scripts, name = world.product.scripts, "MobileIDScriptOptions"
+    before = scripts.active(name).version
+    new = scripts.push(name, "pass\n", by=SYSTEM, comment="").version
+    scripts.activate(name, new, expected=before, by=SYSTEM)
+    return lambda: world.admin("rollback", expected_active=new).status_code
+
+
+def release(world: World) -> Callable[[], int]:
+    """Let a version in quarantine run again."""
+    name = "MobileIDScriptOptions"
+    version = world.product.scripts.push(name, "pass\n", by=SYSTEM, comment="").version
+    with world.product.units() as unit:
+        unit.scripts.quarantine(name, version, "It broke out.")
+        unit.commit()
+    return lambda: world.admin(f"versions/{version}/release").status_code
+
+
 def page_get(world: World) -> Callable[[], int]:
     """Start a Get at our page."""
     return form(world, world.person(), "/get")
@@ -375,6 +394,8 @@ GOOD: Final[Mapping[str, tuple[Callable[[World], Callable[[], int]], ...]]] = {
     "POST device.remove": (remove,),
     "POST admin.push": (push,),
     "POST admin.activate": (activate,),
+    "POST admin.rollback": (rollback,),
+    "POST admin.release": (release,),
     "POST web.get": (page_get,),
     "POST web.lock": (page_lock,),
     "POST web.act": (page_next,),
@@ -382,6 +403,7 @@ GOOD: Final[Mapping[str, tuple[Callable[[World], Callable[[], int]], ...]]] = {
 WRITES_NOTHING: Final[Mapping[str, str]] = {
     "POST admin.check": "it compiles only",
     "POST admin.dry_run": "nothing comes of it",
+    "POST admin.test": "nothing comes of it",
     "POST device.result": "it reads",
     "POST device.status": "it reads",
     "POST pki.ask": "it reads",

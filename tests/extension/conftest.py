@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey, OKPKey
 from mobid.auth.frontends import FrontEndRegistry
 from mobid.domain.actors import SYSTEM
 from mobid.domain.users import UserState
-from mobid.optionscripts import OptionScripts
+from mobid.optionscripts import ExpiringScripts, OptionScripts
 from mobid.storage import Transactions
 from mobid.storage.frontends import FrontEnds
 from mobid.storage.users import UserRow, insert_user
@@ -76,6 +76,14 @@ class FrontEndApp:
 def sandbox() -> Iterator[OptionScripts]:
     """The real sandbox; its server is started once."""
     scripts = OptionScripts()
+    yield scripts
+    scripts.close()
+
+
+@pytest.fixture(scope="session")
+def expiring() -> Iterator[ExpiringScripts]:
+    """The sandbox of the other script."""
+    scripts = ExpiringScripts()
     yield scripts
     scripts.close()
 

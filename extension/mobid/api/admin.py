@@ -10,8 +10,18 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from mobid.api import scripts
 from mobid.api.bodies import Integer, JSONBlueprint, Strict
 from mobid.api.errors import NotBuilt
-from mobid.api.scripts import EvaluationAnswer, SampleUser, ScriptAnswer, VersionAnswer
+from mobid.api.scripts import (
+    EvaluationAnswer,
+    ReleaseAnswer,
+    SampleUser,
+    ScriptAnswer,
+    ScriptTestOrder,
+    TestsAnswer,
+    VersionAnswer,
+)
 from mobid.auth.tokens import ADMIN_READ, ADMIN_SCRIPT
+from mobid.optionscripts import sample_user
+from mobid.processes.script_tests import MOST_TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,17 +61,44 @@ class DryRunOrder(Strict):
                 raise ValidationError(f"Send exactly one of {', '.join(names)}.", names[0])
 
 
+def _tests() -> fields.List[Any]:
+    return fields.List(fields.Nested(ScriptTestOrder), validate=validate.Length(max=MOST_TESTS))
+
+
+class TestOrder(Strict):
+    """A script with tests, or a version with its own or with others."""
+
+    source = fields.String()
+    version = Integer()
+    tests = _tests()
+
+    @validates_schema
+    def one_script(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse an order that names no script, or two, or a source without tests."""
+        if ("source" in data) == ("version" in data):
+            raise ValidationError("Send exactly one of source, version.", "source")
+        if "source" in data and "tests" not in data:
+            raise ValidationError("A source needs tests; a version has its own.", "tests")
+
+
 class VersionOrder(Strict):
-    """A new version of a script."""
+    """A new version of a script, and what it promises."""
 
     source = fields.String(required=True)
     comment = fields.String(required=True, validate=validate.Length(max=_MOST_COMMENT))
+    tests = _tests()
 
 
 class ActivateOrder(Strict):
     """Which version is to hold, and which one held when this was decided."""
 
     version = Integer(required=True)
+    expected_active = Integer(required=True)
+
+
+class RollbackOrder(Strict):
+    """Which version held when this was decided."""
+
     expected_active = Integer(required=True)
 
 
@@ -104,13 +141,18 @@ def _reading_routes(admin: Blueprint, life: OptionScriptLife) -> None:
     @admin.response(200, ScriptAnswer)
     def script(name: str) -> dict[str, Any]:
         """List the versions of a script, the newest first, and say which one is active."""
-        return {"name": name, "active": life.active(name).version, "versions": life.versions(name)}
+        return {
+            "name": name,
+            "active": life.active(name).version,
+            "versions": life.versions(name),
+            "activations": life.activations(name),
+        }
 
     @admin.get("/scripts/<name>/versions/<int:number>")
     @admin.response(200, VersionAnswer)
     def version(name: str, number: int) -> object:
-        """Show one version with its source; version 0 is the shipped one."""
-        return life.version(name, number)
+        """Show one version with its source and its tests; version 0 is the shipped one."""
+        return scripts.version_of(life.version(name, number))
 
 
 def _trying_routes(admin: Blueprint, life: OptionScriptLife) -> None:
@@ -122,6 +164,17 @@ def _trying_routes(admin: Blueprint, life: OptionScriptLife) -> None:
     def check(order: dict[str, str], name: str) -> dict[str, Any]:
         """Compile a script and return everything that is wrong with it."""
         return scripts.evaluation(life.check(name, order["source"]))
+
+    @admin.post("/scripts/<name>/test")
+    @admin.arguments(TestOrder)
+    @admin.response(200, TestsAnswer)
+    def test(order: dict[str, Any], name: str) -> dict[str, Any]:
+        """Run tests on a script, stored or not; without `tests`, those that the version has."""
+        if "tests" not in order:
+            return scripts.results_of(life.test_version(name, order["version"]))
+        stored = life.version(name, order["version"]) if "version" in order else None
+        source = order["source"] if stored is None else stored.source
+        return scripts.results_of(life.test(name, source, order["tests"]))
 
     @admin.post("/scripts/<name>/dry-run")
     @admin.arguments(DryRunOrder)
@@ -140,7 +193,7 @@ def _user(order: dict[str, Any], life: OptionScriptLife) -> User:
             "A dry run on all users that a filter matches is not available in this version; "
             "name one by user_id, or send a sample in user."
         )
-    return scripts.sample(order["user"]) if "user" in order else life.user(order["user_id"])
+    return sample_user(order["user"]) if "user" in order else life.user(order["user_id"])
 
 
 def _changing_routes(admin: Blueprint, life: OptionScriptLife) -> None:
@@ -149,16 +202,43 @@ def _changing_routes(admin: Blueprint, life: OptionScriptLife) -> None:
     @admin.post("/scripts/<name>/versions")
     @admin.arguments(VersionOrder)
     @admin.response(201, VersionAnswer)
-    def push(order: dict[str, str], name: str) -> tuple[object, int, dict[str, str]]:
-        """Store a new version, which is not active yet; one that does not compile is refused."""
-        stored = life.push(name, order["source"], by=_caller().actor, comment=order["comment"])
-        return stored, 201, {"Location": url_for(".version", name=name, number=stored.version)}
+    def push(order: dict[str, Any], name: str) -> tuple[object, int, dict[str, str]]:
+        """Store a new version, which is not active yet; one that does not compile is refused.
+
+        So is one whose tests cannot be used. They need not pass before it is activated.
+        """
+        stored = life.push(
+            name,
+            order["source"],
+            by=_caller().actor,
+            comment=order["comment"],
+            tests=order.get("tests", ()),
+        )
+        location = url_for(".version", name=name, number=stored.version)
+        return scripts.version_of(stored), 201, {"Location": location}
 
     @admin.post("/scripts/<name>/activate")
     @admin.arguments(ActivateOrder)
     @admin.response(200, VersionAnswer)
     def activate(order: dict[str, int], name: str) -> object:
-        """Make a version the active one, if the expected one still is; an older one rolls back."""
-        return life.activate(
+        """Make a version the active one, if the expected one still is and its tests pass."""
+        active = life.activate(
             name, order["version"], expected=order["expected_active"], by=_caller().actor
         )
+        return scripts.version_of(active)
+
+    @admin.post("/scripts/<name>/rollback")
+    @admin.arguments(RollbackOrder)
+    @admin.response(200, VersionAnswer)
+    def rollback(order: dict[str, int], name: str) -> object:
+        """Activate again what was active before; its tests run again, too."""
+        active = life.rollback(name, expected=order["expected_active"], by=_caller().actor)
+        return scripts.version_of(active)
+
+    @admin.post("/scripts/<name>/versions/<int:number>/release")
+    @admin.arguments(Strict)
+    @admin.response(200, ReleaseAnswer)
+    def release(order: dict[str, Any], name: str, number: int) -> dict[str, bool]:
+        """Let a version in quarantine run again, after somebody has looked at it."""
+        del order
+        return {"released": life.release(name, number, by=_caller().actor)}

@@ -5,20 +5,18 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
-from marshmallow import Schema, fields, validate
+from marshmallow import INCLUDE, Schema, fields, validate
 
 from mobid.api.bodies import Strict
-from mobid.domain.users import User, UserState
 from mobid.optionscripts.words import DECLARATION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
-    from mobid.domain.options import Options
-    from mobid.processes.ports import Evaluation
+    from mobid.processes.ports import Evaluation, StoredScript
+    from mobid.processes.script_tests import ScriptTestResult
 
 _MOST_GROUPS: Final = 1000
-_NAMED: Final = frozenset({"userName", "displayName", "email", "principalName"})
 
 _ATTRIBUTES: Final[dict[str, fields.Field[Any]]] = {
     **{name: fields.String() for name in DECLARATION.attributes},
@@ -40,20 +38,20 @@ class DiagnosticAnswer(Schema):
 
 
 class OptionsAnswer(Schema):
-    """What a script decided."""
+    """What a script decided: the first ten for `MobileIDScriptOptions`, the last two for the other."""
 
-    certificates = fields.List(fields.String(), required=True)
-    selectable_certificates = fields.List(fields.String(), required=True)
-    qr_location = fields.String(required=True)
-    validity = fields.String(
-        required=True, metadata={"description": "`P2Y`, `P6M`, `P90D`, or a last day."}
-    )
-    user_id = fields.String(required=True)
-    server_name = fields.String(required=True)
-    profile_name = fields.String(required=True)
-    properties = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
-    recover_encryption = fields.String(required=True)
-    notify = fields.String(required=True)
+    certificates = fields.List(fields.String())
+    selectable_certificates = fields.List(fields.String())
+    qr_location = fields.String()
+    validity = fields.String(metadata={"description": "`P2Y`, `P6M`, `P90D`, or a last day."})
+    user_id = fields.String()
+    server_name = fields.String()
+    profile_name = fields.String()
+    properties = fields.Dict(keys=fields.String(), values=fields.String())
+    recover_encryption = fields.String()
+    notify = fields.String()
+    remind_days = fields.List(fields.Integer())
+    daily_after_last = fields.Boolean()
 
 
 class EvaluationAnswer(Schema):
@@ -74,6 +72,53 @@ class EvaluationAnswer(Schema):
     ms = fields.Float(required=True)
 
 
+class ScriptTestOrder(Schema):
+    """A user, and what has to become of them: exactly one of `expect`, `refused` and `error`.
+
+    What is wrong with a test is said in words, with its name.
+    """
+
+    class Meta:
+        """Everything is handed on: the reader of tests knows the names, and says what is near."""
+
+        unknown = INCLUDE
+
+    name = fields.Raw(metadata={"type": "string"})
+    user = fields.Raw(metadata={"type": "object", "description": "As in a dry run."})
+    at = fields.Raw(
+        metadata={"type": "string", "description": "A day or a moment; without it, now."}
+    )
+    expect = fields.Raw(
+        metadata={
+            "type": "object",
+            "description": 'The options that the test is about: `{"validity": "90 days"}`.',
+        }
+    )
+    refused = fields.Raw(
+        metadata={"type": "string", "description": "A part of the words of the refusal."}
+    )
+    error = fields.Raw(
+        metadata={"type": "string", "description": "A part of the message of the error."}
+    )
+
+
+class ScriptTestAnswer(Schema):
+    """What became of a test."""
+
+    name = fields.String(required=True)
+    passed = fields.Boolean(required=True)
+    problems = fields.List(
+        fields.String(), required=True, metadata={"description": "One line per difference."}
+    )
+
+
+class TestsAnswer(Schema):
+    """What became of all tests of a script."""
+
+    passed = fields.Boolean(required=True, metadata={"description": "Whether all of them did."})
+    tests = fields.List(fields.Nested(ScriptTestAnswer), required=True)
+
+
 class VersionSummary(Schema):
     """One version of a script, without its source."""
 
@@ -83,12 +128,32 @@ class VersionSummary(Schema):
     author = fields.String(required=True)
     comment = fields.String(required=True)
     created_at = fields.AwareDateTime(format="iso", default_timezone=UTC, required=True)
+    quarantined_at = fields.AwareDateTime(
+        format="iso",
+        default_timezone=UTC,
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Since when it is not run any more, if it did what no script can do."
+        },
+    )
+    quarantined_why = fields.String(required=True, allow_none=True)
 
 
 class VersionAnswer(VersionSummary):
     """One version of a script."""
 
     source = fields.String(required=True)
+    tests = fields.List(fields.Dict(), required=True)
+
+
+class ActivationAnswer(Schema):
+    """That a version became the active one."""
+
+    version = fields.Integer(required=True)
+    replaced = fields.Integer(required=True)
+    by = fields.String(required=True)
+    at = fields.AwareDateTime(format="iso", default_timezone=UTC, required=True)
 
 
 class ScriptAnswer(Schema):
@@ -97,44 +162,42 @@ class ScriptAnswer(Schema):
     name = fields.String(required=True)
     active = fields.Integer(required=True, metadata={"description": "0 is the shipped version."})
     versions = fields.List(fields.Nested(VersionSummary), required=True)
-
-
-def sample(attributes: Mapping[str, Any]) -> User:
-    """Return the user that a `SampleUser` describes."""
-    return User(
-        id="sample",
-        state=UserState.ACTIVE,
-        user_name=attributes["userName"],
-        display_name=attributes.get("displayName", attributes["userName"]),
-        email=attributes.get("email"),
-        principal_name=attributes.get("principalName"),
-        attributes={name: value for name, value in attributes.items() if name not in _NAMED},
+    activations = fields.List(
+        fields.Nested(ActivationAnswer),
+        required=True,
+        metadata={"description": "The last hundred, the last one first."},
     )
+
+
+class ReleaseAnswer(Schema):
+    """Whether a version was in quarantine until now."""
+
+    released = fields.Boolean(required=True)
+
+
+def version_of(script: StoredScript) -> dict[str, Any]:
+    """Return a version as `VersionAnswer` has it."""
+    names = VersionSummary().fields
+    return {
+        **{name: getattr(script, name) for name in names},
+        "source": script.source,
+        "tests": [test.plain() for test in script.tests],
+    }
+
+
+def results_of(results: Sequence[ScriptTestResult]) -> dict[str, Any]:
+    """Return results as `TestsAnswer` has them."""
+    return {"passed": all(result.passed for result in results), "tests": results}
 
 
 def evaluation(found: Evaluation) -> dict[str, Any]:
     """Return an evaluation as `EvaluationAnswer` has it."""
     return {
         "outcome": found.outcome.value,
-        "options": found.options and _options(found.options),
+        "options": found.values,
         "refusal": found.refusal,
         "log": found.log,
         "diagnostics": found.diagnostics,
         "layers": found.layers,
         "ms": found.ms,
-    }
-
-
-def _options(options: Options) -> dict[str, Any]:
-    return {
-        "certificates": [kind.value for kind in options.certificates],
-        "selectable_certificates": [kind.value for kind in options.selectable_certificates],
-        "qr_location": options.qr_location.value,
-        "validity": options.validity.text,
-        "user_id": options.user_id,
-        "server_name": options.server_name,
-        "profile_name": options.profile_name,
-        "properties": options.properties,
-        "recover_encryption": options.recover_encryption.value,
-        "notify": options.notify.value,
     }

@@ -102,6 +102,10 @@ TABLE: Final[Mapping[type[Exception], Row]] = {
     processes.WrongConfirmation: Row(422),
     # Option scripts
     processes.ScriptNotAccepted: Row(422),
+    processes.ScriptTestsFailed: Row(422),
+    processes.ScriptTestsMissing: Row(422),
+    processes.FourEyes: Row(403),
+    processes.NothingToRollBack: Row(409),
     processes.OptionScriptFailed: Row(422),
     RequestTooLarge: Row(422, "SCRIPT_INPUT_TOO_LARGE"),
     # Our side, or the CA's
@@ -165,22 +169,34 @@ def _members(error: Exception) -> Mapping[str, object]:
             return {"errors": {name: [str(error)]}}
         case processes.MailCodeRequired() | processes.BadMailCode():
             return _of_mail_code(error)
-        case processes.OptionScriptFailed(reference=reference):
+        case (
+            processes.OptionScriptFailed(reference=str() as reference)
+            | processes.SandboxNotAvailable(reference=str() as reference)
+        ):
             return {"reference": reference}
-        case processes.ScriptNotAccepted(evaluation=evaluation):
-            return {
-                "outcome": evaluation.outcome.value,
-                "diagnostics": [
-                    {
-                        "code": fault.code,
-                        "line": fault.line,
-                        "column": fault.column,
-                        "message": fault.message,
-                    }
-                    for fault in evaluation.diagnostics
-                ],
-            }
+        case processes.ScriptNotAccepted() | processes.ScriptTestsFailed():
+            return _of_script(error)
     return {}
+
+
+def _of_script(
+    error: processes.ScriptNotAccepted | processes.ScriptTestsFailed,
+) -> Mapping[str, object]:
+    if isinstance(error, processes.ScriptTestsFailed):
+        tests = [{"name": one.name, "problems": list(one.problems)} for one in error.results]
+        return {"tests": tests}
+    return {
+        "outcome": error.evaluation.outcome.value,
+        "diagnostics": [
+            {
+                "code": fault.code,
+                "line": fault.line,
+                "column": fault.column,
+                "message": fault.message,
+            }
+            for fault in error.evaluation.diagnostics
+        ],
+    }
 
 
 def _of_mail_code(

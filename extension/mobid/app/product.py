@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -16,7 +15,7 @@ from mobid.ca.builtin import BuiltinCA
 from mobid.config import key_folder, read_keys
 from mobid.jobs import Effects, Periodic, Timing
 from mobid.notify import SMTPMailer
-from mobid.optionscripts import SCRIPT_NAME, SHIPPED_VERSION_0, OptionScripts
+from mobid.optionscripts import SHIPPED, SHIPPED_EXPIRING, ExpiringScripts, OptionScripts
 from mobid.processes.ca_gone import LostAuthorities
 from mobid.processes.care import Care
 from mobid.processes.certificate_work import CertificateWork
@@ -28,8 +27,7 @@ from mobid.processes.instance_work import InstanceWork
 from mobid.processes.limits import Attempts, mails
 from mobid.processes.mail_work import MailWork
 from mobid.processes.mass_changes import MassChangeGuard
-from mobid.processes.option_scripts import OptionScriptLife
-from mobid.processes.ports import StoredScript
+from mobid.processes.option_scripts import ManagedScript, OptionScriptLife
 from mobid.processes.reconciliation import Reconciliation
 from mobid.processes.runner import Runner
 from mobid.processes.settlement import Settlement
@@ -52,16 +50,6 @@ if TYPE_CHECKING:
     from mobid.processes.mailing import Mailer
     from mobid.processes.ports import Clock
     from mobid.storage.audit_log import Sealing
-
-SHIPPED: Final = StoredScript(
-    name=SCRIPT_NAME,
-    version=0,
-    source=SHIPPED_VERSION_0,
-    sha256=hashlib.sha256(SHIPPED_VERSION_0.encode()).hexdigest(),
-    author="mobid",
-    comment="The shipped defaults.",
-    created_at=datetime(2026, 1, 1, tzinfo=UTC),
-)
 
 
 class Product:
@@ -106,7 +94,9 @@ class Product:
             )
         }
         mailer = mailer or mailer_of(settings)
-        self.sandbox: Final = OptionScripts(mail=mailer is not None)
+        released = settings.scripts.released
+        self.sandbox: Final = OptionScripts(mail=mailer is not None, released=released)
+        self.expiring: Final = ExpiringScripts(released=released)
         self.settlement: Final = Settlement(phone_confirm=settings.times.phone_confirm)
         self.certificate_work: Final = CertificateWork(
             self.units,
@@ -138,7 +128,11 @@ class Product:
         front_ends = FrontEnds(self.transactions)
         self.front_ends: Final = FrontEndRegistry(front_ends, self.units)
         self.assertions: Final = Assertions(front_ends, self.units, settings.public_url)
-        self.scripts: Final = OptionScriptLife(self.units, self.sandbox, SHIPPED)
+        self.scripts: Final = OptionScriptLife(
+            self.units,
+            [ManagedScript(self.sandbox, SHIPPED), ManagedScript(self.expiring, SHIPPED_EXPIRING)],
+            settings.scripts,
+        )
         self.phones: Final = PhoneSide(self.units, settings.times)
         self.attempts: Final = Attempts(self.units, settings.limits)
         self.runner: Final = Runner(
@@ -229,6 +223,7 @@ class Product:
         with ExitStack() as rest:
             rest.callback(self.engine.dispose)
             rest.callback(self.sandbox.close)
+            rest.callback(self.expiring.close)
             rest.callback(self.effects.stop)
 
     def __enter__(self) -> Self:

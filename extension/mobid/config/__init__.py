@@ -24,6 +24,7 @@ from mobid.config.settings import (
     LogLevel,
     MailSecurity,
     MailSettings,
+    ScriptRules,
     Settings,
     Times,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "LogLevel",
     "MailSecurity",
     "MailSettings",
+    "ScriptRules",
     "Secret",
     "Settings",
     "Times",

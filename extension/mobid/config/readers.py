@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -125,6 +125,18 @@ def table(value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise ValueError  # noqa: TRY004 - readers raise one error only
     return value
+
+
+def several(known: Collection[str]) -> Callable[[object], tuple[str, ...]]:
+    """Return a reader of a list of known words: in the environment, with commas between them."""
+
+    def read(value: object) -> tuple[str, ...]:
+        words = [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(words, list) or not set(map(str, words)) <= set(known):
+            raise ValueError
+        return tuple(word for word in known if word in words)
+
+    return read
 
 
 def host(value: object) -> str:

@@ -64,6 +64,8 @@ def written(value: object) -> str:
             return _written_duration(value)
         case StrEnum():
             return value.value
+        case tuple():
+            return ",".join(value)
     return str(value)
 
 

@@ -29,10 +29,12 @@ from mobid.config.readers import (
     number,
     public_url,
     secret_text,
+    several,
     table,
     text,
 )
 from mobid.config.secret import Secret  # noqa: TC001 - see above
+from mobid.domain.users import SCRIPT_ATTRIBUTES
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8080
@@ -129,6 +131,23 @@ class Guard:
         "The share of all users that may be deleted in the window, if it is more; 100: no guard.",
     ] = 5
     window: Annotated[Duration, "For how long deletions are counted together."] = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptRules:
+    """What a version of an option script has to go through, and what scripts see."""
+
+    four_eyes: Annotated[
+        Flag, "Whether the author of a version may not activate it: somebody else has to."
+    ] = False
+    tests_required: Annotated[Flag, "Whether a version without stored tests is not activated."] = (
+        False
+    )
+    released: Annotated[
+        tuple[str, ...],
+        Accepts(several(SCRIPT_ATTRIBUTES), f"a list out of {', '.join(SCRIPT_ATTRIBUTES)}"),
+        "Which attributes of users scripts may read; a script that reads another one is refused.",
+    ] = SCRIPT_ATTRIBUTES
 
 
 class LogLevel(StrEnum):
@@ -266,6 +285,7 @@ class Settings:
     ] = 0
     limits: Limits = field(default_factory=Limits)
     guard: Guard = field(default_factory=Guard)
+    scripts: ScriptRules = field(default_factory=ScriptRules)
     times: Times = field(default_factory=Times)
     mail: MailSettings | None = None
     """Without one there is no mail channel, and nobody is notified."""

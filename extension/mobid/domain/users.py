@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# fmt: off
+SCRIPT_ATTRIBUTES: Final = (
+    "userName", "displayName", "givenName", "familyName", "title", "userType",
+    "preferredLanguage", "locale", "employeeNumber", "costCenter", "organization",
+    "division", "department", "principalName", "email", "groups",
+)
+# fmt: on
+"""What there is of a user to be released to scripts, in SCIM spelling."""
 
 
 class UserState(StrEnum):

@@ -1,14 +1,31 @@
-"""The product's words for the script engine: options, user attributes, the shipped script, `evaluate`."""
+"""The product's words for the script engine: options, user attributes, the shipped scripts, `evaluate`."""
 
-from mobid.optionscripts.evaluation import OptionScripts
-from mobid.optionscripts.shipped import SCRIPT_NAME, SHIPPED_VERSION_0
+from mobid.optionscripts.evaluation import ExpiringScripts, OptionScripts, ScriptLanguage
+from mobid.optionscripts.released import sample_user
+from mobid.optionscripts.shipped import (
+    EXPIRING_NAME,
+    NAMES,
+    SCRIPT_NAME,
+    SHIPPED,
+    SHIPPED_EXPIRING,
+    SHIPPED_VERSION_0,
+)
+from mobid.optionscripts.stored_tests import plain_tests
 from mobid_scripts.errors import RequestTooLarge
 from mobid_scripts.limits import Limits
 
 __all__ = [
+    "EXPIRING_NAME",
+    "NAMES",
     "SCRIPT_NAME",
+    "SHIPPED",
+    "SHIPPED_EXPIRING",
     "SHIPPED_VERSION_0",
+    "ExpiringScripts",
     "Limits",
     "OptionScripts",
     "RequestTooLarge",
+    "ScriptLanguage",
+    "plain_tests",
+    "sample_user",
 ]

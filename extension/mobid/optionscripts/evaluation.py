@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
+from typing_extensions import override
 
 from mobid.domain.options import Kind, Notify, Options, QRLocation, Recovery, Validity
-from mobid.optionscripts.released import attributes_of, defaults_for
-from mobid.optionscripts.words import declaration
+from mobid.domain.users import SCRIPT_ATTRIBUTES
+from mobid.optionscripts.released import attributes_of, defaults_for, sample_user
+from mobid.optionscripts.stored_tests import read_tests, result_of
+from mobid.optionscripts.words import declaration, expiring_declaration
 from mobid.processes.errors import SandboxNotAvailable
 from mobid.processes.ports import Diagnostic, Evaluation, Outcome
 from mobid_scripts.errors import SandboxUnavailable
@@ -18,27 +21,33 @@ from mobid_scripts.outcome import Code
 from mobid_scripts.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from mobid.domain.users import User
+    from mobid.processes.script_tests import ScriptTest, ScriptTestResult
     from mobid_scripts import outcome as engine
+    from mobid_scripts.declaration import Declaration
     from mobid_scripts.limits import Limits
 
 
 _log: Final = structlog.get_logger(__name__)
 
 
-class OptionScripts:
-    """Our option scripts in their sandbox. One per process, thread-safe; `close` ends its fork server.
+class ScriptLanguage:
+    """The scripts of one name in their sandbox. One per process, thread-safe; `close` ends its fork server.
 
     Whatever a script does is an `Evaluation`. `SandboxNotAvailable` and `RequestTooLarge`, no script's
     fault, are raised: nothing was decided then, and nothing may be issued.
     """
 
-    def __init__(self, limits: Limits | None = None, *, mail: bool = False) -> None:
-        """`mail` is whether this site has a mail server, so that a script may have codes mailed."""
-        self._sandbox = Sandbox(declaration(mail=mail), limits)
+    def __init__(self, declared: Declaration, limits: Limits | None = None) -> None:
+        self.declaration: Final = declared
+        self._sandbox = Sandbox(declared, limits)
+
+    def defaults_for(self, user: User) -> dict[str, object]:
+        """Return every option as it is when a script does not set it, in plain form."""
+        raise NotImplementedError
 
     def check(self, source: str) -> Evaluation:
         """Compile a script, in the sandbox too, and return everything that is wrong with it."""
@@ -55,18 +64,37 @@ class OptionScripts:
         """Run a script on the released attributes of a user, as of a moment."""
         with _availability():
             run = self._sandbox.run(
-                source, attributes_of(user), defaults=defaults_for(user), now=at
+                source,
+                attributes_of(user, self.declaration),
+                defaults=self.defaults_for(user),
+                now=at,
             )
-        evaluation = Evaluation(
+        return Evaluation(
             outcome=Outcome(run.outcome.value),
-            options=None if run.options is None else _options(run.options),
+            values=run.options,
             refusal=run.refusal,
             diagnostics=_diagnostics(run.diagnostics),
             log=run.log,
             layers=run.layers,
             ms=run.ms,
         )
-        return _offered_once(evaluation)
+
+    def read_tests(self, plain: Sequence[object]) -> tuple[ScriptTest, ...]:
+        """Read tests from plain values; raise `InvalidInput` with the first fault of one."""
+        return read_tests(plain, self.declaration)
+
+    def test(
+        self, source: str, tests: Sequence[ScriptTest], *, at: datetime
+    ) -> tuple[ScriptTestResult, ...]:
+        """Run tests, each at its own moment or else this one."""
+        return tuple(
+            result_of(
+                test,
+                self.evaluate(source, sample_user(test.user), at=test.at or at),
+                self.declaration,
+            )
+            for test in tests
+        )
 
     def is_alive(self) -> bool:
         """Tell whether scripts can run; a fork server that is not there is started by asking."""
@@ -78,6 +106,45 @@ class OptionScripts:
     def close(self) -> None:
         """End the fork server."""
         self._sandbox.close()
+
+
+class OptionScripts(ScriptLanguage):
+    """`MobileIDScriptOptions`: the options of a mobile ID."""
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        mail: bool = False,
+        released: Collection[str] = SCRIPT_ATTRIBUTES,
+    ) -> None:
+        """`mail` is whether this site has a mail server, so that a script may have codes mailed."""
+        super().__init__(declaration(mail=mail, released=released), limits)
+
+    @override
+    def defaults_for(self, user: User) -> dict[str, object]:
+        return defaults_for(user)
+
+    @override
+    def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
+        """Run a script on the released attributes of a user, as of a moment."""
+        evaluation = super().evaluate(source, user, at=at)
+        if evaluation.values is None:
+            return evaluation
+        return _offered_once(replace(evaluation, options=_options(evaluation.values)))
+
+
+class ExpiringScripts(ScriptLanguage):
+    """`MobileIDScriptExpiringOptions`: when the owner of a mobile ID is told that it is about to end."""
+
+    def __init__(
+        self, limits: Limits | None = None, *, released: Collection[str] = SCRIPT_ATTRIBUTES
+    ) -> None:
+        super().__init__(expiring_declaration(released=released), limits)
+
+    @override
+    def defaults_for(self, user: User) -> dict[str, object]:
+        return {"remind_days": [60, 30, 14, 7], "daily_after_last": True}
 
 
 @contextmanager
@@ -100,7 +167,13 @@ def _offered_once(evaluation: Evaluation) -> Evaluation:
         return evaluation
     message = f'Option "selectable_certificates": "{twice[0]}" is in "certificates" already; leave it out.'
     fault = Diagnostic(code=Code.BAD_VALUE.value, message=message)
-    return replace(evaluation, outcome=Outcome.INVALID_RESULT, options=None, diagnostics=(fault,))
+    return replace(
+        evaluation,
+        outcome=Outcome.INVALID_RESULT,
+        options=None,
+        values=None,
+        diagnostics=(fault,),
+    )
 
 
 def _options(plain: Mapping[str, object]) -> Options:

@@ -5,17 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mobid.domain.options import Options
-from mobid.optionscripts.words import DECLARATION
+from mobid.domain.users import User, UserState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from mobid.domain.users import User
+    from mobid_scripts.declaration import Declaration
 
+_NAMED: Final = frozenset({"userName", "displayName", "email", "principalName"})
+_SAMPLE: Final = "sample"
 _SIMPLE: Final = (str, int, float, bool)
 
 
-def attributes_of(user: User) -> dict[str, object]:
+def sample_user(attributes: Mapping[str, object]) -> User:
+    """Return the user whom these attributes describe, in the spelling of scripts; nobody need exist."""
+
+    def text(name: str) -> str | None:
+        value = attributes.get(name)
+        return None if value is None else str(value)
+
+    user_name = text("userName") or _SAMPLE
+    return User(
+        id=_SAMPLE,
+        state=UserState.ACTIVE,
+        user_name=user_name,
+        display_name=text("displayName") or user_name,
+        email=text("email"),
+        principal_name=text("principalName"),
+        attributes={name: value for name, value in attributes.items() if name not in _NAMED},
+    )
+
+
+def attributes_of(user: User, declaration: Declaration) -> dict[str, object]:
     """Return the attributes of a user that scripts may read, without those that this user does not have."""
     named = {
         **user.attributes,
@@ -24,7 +45,7 @@ def attributes_of(user: User) -> dict[str, object]:
         "email": user.email,
         "principalName": user.principal_name,
     }
-    found = {name: _plain(named.get(name)) for name in DECLARATION.attributes}
+    found = {name: _plain(named.get(name)) for name in declaration.attributes}
     return {name: value for name, value in found.items() if value is not None}
 
 

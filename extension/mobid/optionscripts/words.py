@@ -1,4 +1,4 @@
-"""What an option script can set and ask: our options, attributes and constants, declared to the engine."""
+"""What our scripts can set and ask: options, attributes and constants, declared to the engine."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from mobid.domain.options import (
     QRLocation,
     Recovery,
 )
+from mobid.domain.users import SCRIPT_ATTRIBUTES
 from mobid_scripts.declaration import Declaration
-from mobid_scripts.kinds import Choice, Choices, Span, Table, Text
+from mobid_scripts.kinds import Choice, Choices, Flag, Numbers, Span, Table, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from mobid_scripts.kinds import OptionKind
 
@@ -74,24 +75,40 @@ def _options(*, mail: bool) -> tuple[OptionKind, ...]:
     )
 
 
-# fmt: off
-_ATTRIBUTES: Final = (
-    "userName", "displayName", "givenName", "familyName", "title", "userType",
-    "preferredLanguage", "locale", "employeeNumber", "costCenter", "organization",
-    "division", "department", "principalName", "email", "groups",
-)
-# fmt: on
+GROUPS: Final = "groups"
+MOST_REMIND_DAYS: Final = 365
+_MOST_REMINDERS: Final = 20
 
 
-def declaration(*, mail: bool) -> Declaration:
-    """Return what scripts can say at a site, with or without a mail server."""
+def declaration(*, mail: bool, released: Collection[str] = SCRIPT_ATTRIBUTES) -> Declaration:
+    """Return what `MobileIDScriptOptions` can say at a site, with or without a mail server."""
+    return _declared(
+        _options(mail=mail), released, {"cert": {kind.name: kind.value for kind in Kind}}
+    )
+
+
+def expiring_declaration(*, released: Collection[str] = SCRIPT_ATTRIBUTES) -> Declaration:
+    """Return what `MobileIDScriptExpiringOptions` can say."""
+    options = (
+        Numbers(name="remind_days", least=1, most=MOST_REMIND_DAYS, most_numbers=_MOST_REMINDERS),
+        Flag(name="daily_after_last"),
+    )
+    return _declared(options, released, {})
+
+
+def _declared(
+    options: tuple[OptionKind, ...],
+    released: Collection[str],
+    constants: Mapping[str, Mapping[str, str]],
+) -> Declaration:
     return Declaration(
-        options=_options(mail=mail),
-        attributes=_ATTRIBUTES,
-        groups="groups",
-        constants={"cert": {kind.name: kind.value for kind in Kind}},
+        options=options,
+        attributes=tuple(name for name in SCRIPT_ATTRIBUTES if name in released),
+        groups=GROUPS,
+        constants=constants,
+        withheld=tuple(name for name in SCRIPT_ATTRIBUTES if name not in released),
     )
 
 
 DECLARATION: Final = declaration(mail=True)
-"""Everything that a script can say anywhere."""
+"""Everything that an option script can say anywhere."""

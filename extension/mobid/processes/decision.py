@@ -12,9 +12,18 @@ import structlog
 
 from mobid.domain.instances import ScriptVersion
 from mobid.domain.options import Kind, QRLocation
-from mobid.processes.errors import CANotAvailable, NoEmail, OptionScriptFailed, RefusedByScript
+from mobid.processes.errors import (
+    CANotAvailable,
+    NoEmail,
+    OptionScriptFailed,
+    OptionScriptStopped,
+    RefusedByScript,
+    SandboxNotAvailable,
+    ScriptQuarantined,
+)
 from mobid.processes.naming import san_for, san_text, subject_for
 from mobid.processes.ports import Diagnostic, Outcome
+from mobid.processes.violations import Violations, broke_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,19 +75,29 @@ class Names:
 class OptionDecision:
     """Runs the active option script outside any transaction. Never a silent default."""
 
-    def __init__(self, units: Units, sandbox: OptionScript, shipped: StoredScript, ca: str) -> None:
+    def __init__(
+        self,
+        units: Units,
+        sandbox: OptionScript,
+        shipped: StoredScript,
+        ca: str,
+        *,
+        quarantine: bool = True,
+    ) -> None:
+        """`quarantine` is whether a version that broke out of the language may not run again."""
         self._units = units
         self._sandbox = sandbox
         self._shipped = shipped
         self._ca = ca
+        self._violations = Violations(units, quarantine=quarantine)
 
     def decide(self, user: User) -> Decision:
         """Return the options for a user.
 
-        Raise `RefusedByScript` with the script's words, `OptionScriptFailed` with a reference
-        whose diagnostics are logged for the administrators, `CANotAvailable`, `NoEmail` if the code
-        is to be mailed to nowhere, or `MissingUserAttribute` if no certificate could be made out in
-        this user's name.
+        Raise `RefusedByScript` with the script's words, `OptionScriptFailed` or `SandboxNotAvailable`
+        with a reference under which the log tells the administrators why, `CANotAvailable`, `NoEmail`
+        if the code is to be mailed to nowhere, or `MissingUserAttribute` if no certificate could be
+        made out in this user's name.
         """
         with self._units.reading() as unit:
             script = unit.scripts.active(SCRIPT_NAME) or self._shipped
@@ -86,7 +105,7 @@ class OptionDecision:
             now = unit.now
         if capabilities is None:
             raise CANotAvailable(self._ca)
-        options = self._options(self._sandbox.evaluate(script.source, user, at=now), script)
+        options = self._options(self._evaluation(script, user, now), script)
         self._kinds_must_be_known(options, capabilities, script)
         if options.qr_location is QRLocation.EMAIL and user.email is None:
             raise NoEmail
@@ -101,11 +120,22 @@ class OptionDecision:
             ),
         )
 
+    def _evaluation(self, script: StoredScript, user: User, now: datetime) -> Evaluation:
+        if script.quarantined_at is not None:
+            raise _quarantined(script)
+        try:
+            return self._sandbox.evaluate(script.source, user, at=now)
+        except SandboxNotAvailable as unavailable:
+            raise _not_available(script) from unavailable
+
     def _options(self, evaluation: Evaluation, script: StoredScript) -> Options:
         if evaluation.outcome is Outcome.REFUSED:
             raise RefusedByScript(evaluation.refusal or "")
         if evaluation.options is None:
-            raise self._failure(script, evaluation.outcome, evaluation.diagnostics)
+            failure = self._failure(script, evaluation.outcome, evaluation.diagnostics)
+            if broke_out(evaluation):
+                self._violations.report(script, evaluation, reference=failure.reference)
+            raise failure
         return evaluation.options
 
     def _kinds_must_be_known(
@@ -124,7 +154,8 @@ class OptionDecision:
     def _failure(
         script: StoredScript, outcome: Outcome, diagnostics: Sequence[Diagnostic]
     ) -> OptionScriptFailed:
-        failure = OptionScriptFailed(new_reference())
+        is_limit = outcome is Outcome.KILLED_BY_LIMIT
+        failure = (OptionScriptStopped if is_limit else OptionScriptFailed)(new_reference())
         _log.error(
             "option_script_failed",
             reference=failure.reference,
@@ -134,6 +165,32 @@ class OptionDecision:
             faults=[fault.message for fault in diagnostics],
         )
         return failure
+
+
+def _quarantined(script: StoredScript) -> ScriptQuarantined:
+    """Never another version instead: which options hold is not for an accident to decide."""
+    failure = ScriptQuarantined(new_reference())
+    _log.error(
+        "option_script_in_quarantine",
+        reference=failure.reference,
+        script=script.name,
+        version=script.version,
+        since=str(script.quarantined_at),
+        why=script.quarantined_why,
+        remedy="Activate another version, or look at this one and release it.",
+    )
+    return failure
+
+
+def _not_available(script: StoredScript) -> SandboxNotAvailable:
+    failure = SandboxNotAvailable(new_reference())
+    _log.error(
+        "option_script_not_run",
+        reference=failure.reference,
+        script=script.name,
+        version=script.version,
+    )
+    return failure
 
 
 def names_for(kind: Kind, user: User) -> Names:

@@ -29,9 +29,15 @@ ProcessError
 │   ├── KeyReused                KEY_REUSED
 │   ├── WrongConfirmation        WRONG_CONFIRMATION
 │   ├── ScriptNotAccepted        SCRIPT_NOT_ACCEPTED
+│   ├── ScriptTestsFailed        SCRIPT_TESTS_FAILED
+│   ├── ScriptTestsMissing       SCRIPT_TESTS_MISSING
+│   ├── FourEyes                 FOUR_EYES
+│   ├── NothingToRollBack        NOTHING_TO_ROLL_BACK
 │   └── VersionConflict          VERSION_CONFLICT
 └── Fault                        our side or the CA's; the same call may work later
     ├── OptionScriptFailed       OPTION_SCRIPT_ERROR
+    │   ├── OptionScriptStopped  OPTION_SCRIPT_ERROR
+    │   └── ScriptQuarantined    OPTION_SCRIPT_ERROR
     ├── SandboxNotAvailable      SANDBOX_UNAVAILABLE
     └── CANotAvailable           CA_UNAVAILABLE
 """
@@ -42,11 +48,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from mobid.domain.instances import Instance
     from mobid.domain.mobile_ids import Hold, MobileID
     from mobid.processes.ports import Evaluation
+    from mobid.processes.script_tests import ScriptTestResult
 
 
 class ProcessError(Exception):
@@ -347,6 +354,56 @@ class ScriptNotAccepted(Refusal):
         super().__init__(f'Option script "{name}" was not stored: {faults or evaluation.outcome}.')
 
 
+class ScriptTestsFailed(Refusal):
+    """A version does not do what its stored tests say, on this version of the software."""
+
+    code = "SCRIPT_TESTS_FAILED"
+
+    def __init__(self, name: str, version: int, results: Sequence[ScriptTestResult]) -> None:
+        self.results = results
+        red = [result for result in results if not result.passed]
+        first = f'"{red[0].name}": {red[0].problems[0]}'
+        super().__init__(
+            f"Version {version} of {name} was not activated: {len(red)} of its {len(results)} tests "
+            f"failed, the first is {first}. Push a version whose tests pass."
+        )
+
+
+class ScriptTestsMissing(Refusal):
+    """A site that wants tests with every version got one without."""
+
+    code = "SCRIPT_TESTS_MISSING"
+
+    def __init__(self, name: str, version: int) -> None:
+        super().__init__(
+            f"Version {version} of {name} has no tests, and this site activates none without "
+            "(scripts.tests_required). Push it again with its tests."
+        )
+
+
+class FourEyes(Refusal):
+    """Whoever wrote a version may not activate it at this site."""
+
+    code = "FOUR_EYES"
+
+    def __init__(self, name: str, version: int, author: str) -> None:
+        super().__init__(
+            f"Version {version} of {name} was stored by {author}; at this site (scripts.four_eyes) "
+            "somebody else has to activate it."
+        )
+
+
+class NothingToRollBack(Refusal):
+    """A script was never anything but what it is now."""
+
+    code = "NOTHING_TO_ROLL_BACK"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"No other version of {name} was ever active; there is none to go back to."
+        )
+
+
 class VersionConflict(Refusal):
     """Somebody else changed it in the meantime."""
 
@@ -362,12 +419,26 @@ class OptionScriptFailed(Fault):
 
     code = "OPTION_SCRIPT_ERROR"
 
+    because: ClassVar[str] = "its option script failed"
+
     def __init__(self, reference: str) -> None:
         self.reference = reference
         super().__init__(
-            "A mobile ID cannot be ordered right now: its option script failed. "
+            f"A mobile ID cannot be ordered right now: {self.because}. "
             f"Tell your service desk the reference {reference}."
         )
+
+
+class OptionScriptStopped(OptionScriptFailed):
+    """The option script met a limit of time, memory or output; so it may for this user alone."""
+
+    because = "its option script took too much time or memory and was stopped"
+
+
+class ScriptQuarantined(OptionScriptFailed):
+    """The active version of the script is in quarantine; an administrator has to look at it."""
+
+    because = "its option script was taken out of service for safety"
 
 
 class SandboxNotAvailable(Fault):
@@ -375,8 +446,10 @@ class SandboxNotAvailable(Fault):
 
     code = "SANDBOX_UNAVAILABLE"
 
-    def __init__(self) -> None:
-        super().__init__("No option script can be run right now. Try again soon.")
+    def __init__(self, reference: str | None = None) -> None:
+        self.reference = reference
+        told = "" if reference is None else f" or tell your service desk the reference {reference}"
+        super().__init__(f"No option script can be run right now. Try again soon{told}.")
 
 
 class CANotAvailable(Fault):

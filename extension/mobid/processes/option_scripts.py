@@ -1,73 +1,120 @@
-"""The life of option scripts: check, try on a user, store a version, activate it, take it back."""
+"""The life of our scripts: check, try on a user, store a version, activate it, take it back."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mobid.processes.decision import SCRIPT_NAME
-from mobid.processes.errors import InvalidInput, NotFound, ScriptNotAccepted
+from mobid.config import ScriptRules
+from mobid.processes.errors import (
+    FourEyes,
+    InvalidInput,
+    NotFound,
+    NothingToRollBack,
+    ScriptNotAccepted,
+    ScriptTestsFailed,
+    ScriptTestsMissing,
+)
 from mobid.processes.ports import Outcome
+from mobid.processes.violations import release
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from mobid.domain.actors import Actor
     from mobid.domain.users import User
-    from mobid.processes.ports import Evaluation, OptionScript, StoredScript, Units
+    from mobid.processes.ports import Activation, Evaluation, OptionScript, StoredScript, Units
+    from mobid.processes.script_tests import ScriptTestResult
 
 LONGEST_COMMENT: Final = 500
-KNOWN: Final = frozenset({SCRIPT_NAME})
+_ACTIVATIONS_SHOWN: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedScript:
+    """A script that administrators can replace: its language, and its shipped version 0."""
+
+    language: OptionScript
+    shipped: StoredScript
 
 
 class OptionScriptLife:
-    """What administrators do with option scripts. Versions are immutable; activation is compare-and-set."""
+    """What administrators do with scripts. Versions are immutable; activation is compare-and-set."""
 
-    def __init__(self, units: Units, sandbox: OptionScript, shipped: StoredScript) -> None:
+    def __init__(
+        self, units: Units, scripts: Iterable[ManagedScript], rules: ScriptRules | None = None
+    ) -> None:
         self._units = units
-        self._sandbox = sandbox
-        self._shipped = shipped
+        self._scripts: Final = {one.shipped.name: one for one in scripts}
+        self._rules: Final = rules or ScriptRules()
+
+    def language(self, name: str) -> OptionScript:
+        """Return what scripts of this name are written in; raise `NotFound`."""
+        return self._known(name).language
 
     def versions(self, name: str) -> Sequence[StoredScript]:
         """Return every version, the newest first; the last is the shipped version 0."""
+        shipped = self._known(name).shipped
         with self._units.reading() as unit:
-            return [*unit.scripts.all(_known(name)), self._shipped]
+            return [*unit.scripts.all(name), shipped]
 
     def active(self, name: str) -> StoredScript:
         """Return the version that holds now."""
+        shipped = self._known(name).shipped
         with self._units.reading() as unit:
-            return unit.scripts.active(_known(name)) or self._shipped
+            return unit.scripts.active(name) or shipped
+
+    def activations(self, name: str) -> Sequence[Activation]:
+        """Return which version became active when, the last first."""
+        self._known(name)
+        with self._units.reading() as unit:
+            return unit.scripts.activations(name, _ACTIVATIONS_SHOWN)
 
     def version(self, name: str, version: int) -> StoredScript:
         """Return one version; raise `NotFound`."""
-        if version == self._shipped.version:
-            _known(name)
-            return self._shipped
+        shipped = self._known(name).shipped
+        if version == shipped.version:
+            return shipped
         with self._units.reading() as unit:
-            return unit.scripts.get(_known(name), version)
+            return unit.scripts.get(name, version)
 
     def check(self, name: str, source: str) -> Evaluation:
         """Compile only, in the sandbox."""
-        _known(name)
-        return self._sandbox.check(source)
+        return self.language(name).check(source)
 
     def dry_run(self, name: str, source: str, user: User) -> Evaluation:
         """Run a script on a user as it would be run, without any effect."""
-        _known(name)
-        with self._units.reading() as unit:
-            now = unit.now
-        return self._sandbox.evaluate(source, user, at=now)
+        return self.language(name).evaluate(source, user, at=self._now())
+
+    def test(self, name: str, source: str, plain: Sequence[object]) -> Sequence[ScriptTestResult]:
+        """Run tests on a script; raise `InvalidInput` for tests that cannot be used."""
+        language = self.language(name)
+        return language.test(source, language.read_tests(plain), at=self._now())
+
+    def test_version(self, name: str, version: int) -> Sequence[ScriptTestResult]:
+        """Run the stored tests of a version."""
+        script = self.version(name, version)
+        return self.language(name).test(script.source, script.tests, at=self._now())
 
     def user(self, user_id: str) -> User:
         """Return a real user to try a script on; raise `NotFound`."""
         with self._units.reading() as unit:
             return unit.users.get(user_id)
 
-    def push(self, name: str, source: str, *, by: Actor, comment: str) -> StoredScript:
-        """Store a new version; raise `ScriptNotAccepted` if it does not compile."""
+    def push(
+        self, name: str, source: str, *, by: Actor, comment: str, tests: Sequence[object] = ()
+    ) -> StoredScript:
+        """Store a new version with its tests; raise `ScriptNotAccepted` if it does not compile.
+
+        The tests have to be readable (else `InvalidInput`), but not green yet: that is asked for
+        when the version is activated.
+        """
         evaluation = self.check(name, source)
         if evaluation.outcome is not Outcome.OK:
             raise ScriptNotAccepted(name, evaluation)
+        promises = self.language(name).read_tests(tests)
         if len(comment) > LONGEST_COMMENT or not comment.isprintable():
             raise InvalidInput(
                 "comment", f"must be one line of at most {LONGEST_COMMENT} characters"
@@ -75,7 +122,12 @@ class OptionScriptLife:
         digest = hashlib.sha256(source.encode()).hexdigest()
         with self._units() as unit:
             stored = unit.scripts.add(
-                name, source=source, sha256=digest, author=str(by), comment=comment
+                name,
+                source=source,
+                sha256=digest,
+                author=str(by),
+                comment=comment,
+                tests=promises,
             )
             unit.audit(by, "script.push", "script", f"{name}/{stored.version}", sha256=digest)
             unit.commit()
@@ -84,20 +136,51 @@ class OptionScriptLife:
     def activate(self, name: str, version: int, *, expected: int, by: Actor) -> StoredScript:
         """Make a version the active one if `expected` still is; raise `VersionConflict`.
 
-        It is compiled again first: what this version of the software would refuse is not activated.
+        It is compiled again first, and its tests run: what this version of the software would
+        refuse, or do otherwise, is not activated. Raise `ScriptNotAccepted`, `ScriptTestsFailed`,
+        `ScriptTestsMissing` or `FourEyes`.
         """
         script = self.version(name, version)
-        evaluation = self.check(name, script.source)
-        if evaluation.outcome is not Outcome.OK:
-            raise ScriptNotAccepted(name, evaluation)
+        self._may_activate(script, by)
         with self._units() as unit:
             unit.scripts.activate(name, version, expected=expected, by=str(by))
             unit.audit(by, "script.activate", "script", f"{name}/{version}", replaced=expected)
             unit.commit()
         return script
 
+    def rollback(self, name: str, *, expected: int, by: Actor) -> StoredScript:
+        """Activate again what was active before the version that is; raise as `activate` does.
 
-def _known(name: str) -> str:
-    if name not in KNOWN:
-        raise NotFound("option script", name)
-    return name
+        Raise `NothingToRollBack` if there was nothing else.
+        """
+        for last in self.activations(name):
+            if last.replaced != last.version:
+                return self.activate(name, last.replaced, expected=expected, by=by)
+        raise NothingToRollBack(name)
+
+    def release(self, name: str, version: int, *, by: Actor) -> bool:
+        """Let a version in quarantine run again; tell whether it was in it. Raise `NotFound`."""
+        self._known(name)
+        return release(self._units, name, version, by=by)
+
+    def _may_activate(self, script: StoredScript, by: Actor) -> None:
+        """The shipped version is nobody's, and always there to go back to."""
+        if script.version and self._rules.four_eyes and script.author == str(by):
+            raise FourEyes(script.name, script.version, script.author)
+        if script.version and self._rules.tests_required and not script.tests:
+            raise ScriptTestsMissing(script.name, script.version)
+        evaluation = self.check(script.name, script.source)
+        if evaluation.outcome is not Outcome.OK:
+            raise ScriptNotAccepted(script.name, evaluation)
+        results = self.test_version(script.name, script.version)
+        if not all(result.passed for result in results):
+            raise ScriptTestsFailed(script.name, script.version, results)
+
+    def _now(self) -> datetime:
+        with self._units.reading() as unit:
+            return unit.now
+
+    def _known(self, name: str) -> ManagedScript:
+        if name not in self._scripts:
+            raise NotFound("option script", name)
+        return self._scripts[name]

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mobid.domain.options import Options
     from mobid.domain.users import User, UserState
     from mobid.processes.authority import Authority, Capabilities
+    from mobid.processes.script_tests import ScriptTest, ScriptTestResult
 
 Entity: TypeAlias = "MobileID | Certificate | Instance | Enrolment | Mail"
 
@@ -162,6 +163,22 @@ class StoredScript:
     author: str
     comment: str
     created_at: datetime
+    tests: tuple[ScriptTest, ...] = ()
+    """What it promises: run again whenever it is activated."""
+    quarantined_at: datetime | None = None
+    """Since when it is not run any more, and why: it did what no script can do."""
+    quarantined_why: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """That a version became the active one, and which one it replaced; 0 is the shipped one."""
+
+    number: int
+    version: int
+    replaced: int
+    by: str
+    at: datetime
 
 
 class ScriptVersions(Protocol):
@@ -177,15 +194,31 @@ class ScriptVersions(Protocol):
         """Return every version, the newest first."""
 
     def add(
-        self, name: str, *, source: str, sha256: str, author: str, comment: str
+        self,
+        name: str,
+        *,
+        source: str,
+        sha256: str,
+        author: str,
+        comment: str,
+        tests: Sequence[ScriptTest] = (),
     ) -> StoredScript:
         """Store a new version under the next number."""
+
+    def activations(self, name: str, limit: int) -> Sequence[Activation]:
+        """Return which version became active when, the last first."""
 
     def activate(self, name: str, version: int, *, expected: int, by: str) -> None:
         """Make a version the active one if `expected` (0: none) still is; raise `VersionConflict`.
 
         Version 0 takes the activation back: the shipped script holds again.
         """
+
+    def quarantine(self, name: str, version: int, why: str) -> bool:
+        """Let a version not be run any more; tell whether it could be until now. Raise `NotFound`."""
+
+    def release(self, name: str, version: int) -> bool:
+        """Let a version be run again; tell whether it was in quarantine. Raise `NotFound`."""
 
 
 class AuthorityRecords(Protocol):
@@ -333,6 +366,9 @@ class Evaluation:
 
     outcome: Outcome
     options: Options | None = None
+    """The options of a mobile ID, if the script decides those."""
+    values: Mapping[str, object] | None = None
+    """Every option of the script in plain form, if it set all of them rightly."""
     refusal: str | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
     log: tuple[str, ...] = ()
@@ -341,13 +377,21 @@ class Evaluation:
 
 
 class OptionScript(Protocol):
-    """The sandbox, with our options declared to it."""
+    """The sandbox, with the options of one script declared to it."""
 
     def check(self, source: str) -> Evaluation:
         """Compile only."""
 
     def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
         """Run a script on the released attributes of a user."""
+
+    def read_tests(self, plain: Sequence[object]) -> tuple[ScriptTest, ...]:
+        """Read tests from plain values; raise `InvalidInput` with the first fault of one."""
+
+    def test(
+        self, source: str, tests: Sequence[ScriptTest], *, at: datetime
+    ) -> tuple[ScriptTestResult, ...]:
+        """Run tests, each at its own moment or else this one."""
 
 
 class AuthorityDirectory(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,13 +13,12 @@ from mobid.auth.assertions import Assertions
 from mobid.auth.tokens import ADMIN_READ, ADMIN_SCRIPT, BearerTokens
 from mobid.config import Limits, Times
 from mobid.domain.actors import SYSTEM
-from mobid.optionscripts import SCRIPT_NAME, SHIPPED_VERSION_0
+from mobid.optionscripts import SHIPPED, SHIPPED_EXPIRING
 from mobid.processes.codes import Codes
 from mobid.processes.decision import OptionDecision
 from mobid.processes.get import Parts
 from mobid.processes.limits import Attempts, mails
-from mobid.processes.option_scripts import OptionScriptLife
-from mobid.processes.ports import StoredScript
+from mobid.processes.option_scripts import ManagedScript, OptionScriptLife
 from mobid.processes.runner import Runner
 from mobid.storage.frontends import FrontEnds
 from mobid.storage.tables.access import Audience
@@ -33,7 +31,8 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
 
     from mobid.ca.builtin import BuiltinCA
-    from mobid.optionscripts import OptionScripts
+    from mobid.optionscripts import ExpiringScripts, OptionScripts
+    from mobid.processes.ports import StoredScript
     from mobid.storage import SQLUnits, Transactions
 
     Clock = Callable[[], datetime]
@@ -43,23 +42,18 @@ CA = "builtin"
 
 
 @pytest.fixture
-def shipped(clock: Clock) -> StoredScript:
+def shipped() -> StoredScript:
     """Version 0 of the option script."""
-    return StoredScript(
-        name=SCRIPT_NAME,
-        version=0,
-        source=SHIPPED_VERSION_0,
-        sha256=hashlib.sha256(SHIPPED_VERSION_0.encode()).hexdigest(),
-        author="mobid",
-        comment="The shipped defaults.",
-        created_at=clock(),
-    )
+    return SHIPPED
 
 
 @pytest.fixture
-def life(units: SQLUnits, sandbox: OptionScripts, shipped: StoredScript) -> OptionScriptLife:
+def life(
+    units: SQLUnits, sandbox: OptionScripts, expiring: ExpiringScripts, shipped: StoredScript
+) -> OptionScriptLife:
     """The life of option scripts."""
-    return OptionScriptLife(units, sandbox, shipped)
+    scripts = [ManagedScript(sandbox, shipped), ManagedScript(expiring, SHIPPED_EXPIRING)]
+    return OptionScriptLife(units, scripts)
 
 
 @pytest.fixture

@@ -121,6 +121,112 @@ class TestVersions:
         refused(console.post("/activate", version=1, expected_active=-1), 409, "VERSION_CONFLICT")
 
 
+PROMISE = {
+    "name": "Finance gets 90 days",
+    "user": {"userName": "ada", "department": "Finance"},
+    "expect": {"validity": "90 days"},
+}
+
+
+class TestPromises:
+    """Stored tests: kept with the version, and green before it is activated."""
+
+    def test_a_version_keeps_its_tests(self, console: Console) -> None:
+        """In the form in which they can be sent again."""
+        stored = console.post("/versions", source=GOOD, comment="", tests=[PROMISE]).get_json()
+        assert stored["tests"] == [{**PROMISE, "expect": {"validity": "P90D"}}]
+        assert console.get("/versions/1").get_json()["tests"] == stored["tests"]
+        ran = console.post("/test", version=1).get_json()
+        assert ran == {
+            "passed": True,
+            "tests": [{"name": PROMISE["name"], "passed": True, "problems": []}],
+        }
+        assert console.post("/activate", version=1, expected_active=0).status_code == 200
+
+    def test_a_red_version_is_not_activated(self, console: Console) -> None:
+        """Neither forwards nor back, and the problem says which test and why."""
+        console.post("/versions", source="# as shipped", comment="", tests=[PROMISE])
+        answer = console.post("/activate", version=1, expected_active=0)
+        problem = refused(answer, 422, "SCRIPT_TESTS_FAILED")
+        why = "validity: expected 90 days, got 2 years"
+        assert problem["tests"] == [{"name": PROMISE["name"], "problems": [why]}]
+        assert (
+            f'1 of its 1 tests failed, the first is "{PROMISE["name"]}": {why}.'
+            in (problem["detail"])
+        )
+        assert console.get().get_json()["active"] == 0
+        assert console.post("/test", version=1).get_json()["passed"] is False
+
+    def test_tests_can_be_tried_before_anything_is_stored(self, console: Console) -> None:
+        """On a source, or on a version that has others."""
+        sent = console.post("/test", source=GOOD, tests=[PROMISE]).get_json()
+        assert sent["passed"] is True
+        assert console.post("/test", version=0, tests=[PROMISE]).get_json()["passed"] is False
+        refused(console.post("/test", source=GOOD), 422, "INVALID_INPUT")
+        refused(console.post("/test", source=GOOD, version=0), 422, "INVALID_INPUT")
+
+    def test_a_test_that_cannot_be_used_is_not_stored(self, console: Console) -> None:
+        """It would be green for ever."""
+        typo = {"name": "a", "expect": {"validty": "90 days"}}
+        answer = console.post("/versions", source=GOOD, comment="", tests=[typo])
+        problem = refused(answer, 422, "INVALID_INPUT")
+        assert 'there is no option "validty"; did you mean "validity"?' in problem["detail"]
+        assert len(console.get().get_json()["versions"]) == 1
+
+
+class TestGoingBack:
+    """What was active before, and who made it so."""
+
+    def test_rollback_goes_to_what_was_active_before(self, console: Console) -> None:
+        """Not to the number below; and back again is forth again."""
+        for _ in range(3):
+            console.post("/versions", source=GOOD, comment="")
+        for version, expected in ((1, 0), (3, 1), (3, 3)):
+            console.post("/activate", version=version, expected_active=expected)
+        assert console.post("/rollback", expected_active=3).get_json()["version"] == 1
+        assert console.get().get_json()["active"] == 1
+        assert console.post("/rollback", expected_active=1).get_json()["version"] == 3
+        shown = console.get().get_json()["activations"]
+        assert [(one["version"], one["replaced"]) for one in shown] == [
+            *((3, 1), (1, 3), (3, 3), (3, 1), (1, 0)),
+        ]
+        assert {one["by"] for one in shown} == {"operator:console"}
+
+    def test_rollback_is_compare_and_set(self, console: Console) -> None:
+        """And says so, and when there is nothing to go back to."""
+        refused(console.post("/rollback", expected_active=0), 409, "NOTHING_TO_ROLL_BACK")
+        console.post("/versions", source=GOOD, comment="")
+        console.post("/activate", version=1, expected_active=0)
+        refused(console.post("/rollback", expected_active=0), 409, "VERSION_CONFLICT")
+
+    def test_a_version_that_was_never_in_quarantine(self, console: Console) -> None:
+        """Nothing happens, and the answer says so."""
+        console.post("/versions", source=GOOD, comment="")
+        assert console.post("/versions/1/release").get_json() == {"released": False}
+        refused(console.post("/versions/9/release"), 404, "NOT_FOUND")
+
+
+class TestTheOtherScript:
+    """`MobileIDScriptExpiringOptions` has the same life."""
+
+    def test_it_is_stored_tried_and_activated(
+        self, client: FlaskClient, admin_headers: dict[str, str]
+    ) -> None:
+        """With options of its own."""
+        url = "/admin/v1/scripts/MobileIDScriptExpiringOptions"
+        source = "options.remind_days = [3]"
+
+        def post(path: str, **body: Any) -> Any:
+            return client.post(url + path, json=body, headers=admin_headers).get_json()
+
+        tried = post("/dry-run", source=source, user={"userName": "ada"})
+        assert tried["options"] == {"remind_days": [3], "daily_after_last": True}
+        promise = {"name": "three", "expect": {"remind_days": [3]}}
+        assert post("/versions", source=source, comment="", tests=[promise])["version"] == 1
+        assert post("/activate", version=1, expected_active=0)["source"] == source
+        assert client.get(url, headers=admin_headers).get_json()["active"] == 1
+
+
 class TestTrying:
     """Check and dry run have no effect."""
 

@@ -8,6 +8,7 @@ import pytest
 
 from mobid.processes.errors import NotFound, VersionConflict
 from mobid.processes.ports import StoredScript
+from mobid.processes.script_tests import ScriptTest
 
 if TYPE_CHECKING:
     from tests.conftest import StandingClock
@@ -94,3 +95,48 @@ class TestActivation:
         """Nothing can be active that was never uploaded."""
         with units() as unit, pytest.raises(NotFound, match='no script version "s 1" here'):
             unit.scripts.activate("s", 1, expected=0, by="olga")
+
+
+class TestPromises:
+    """Stored tests, and the history of activations."""
+
+    def test_tests_come_back_as_they_were(self, units: SQLUnits, clock: StandingClock) -> None:
+        """With users, moments and options."""
+        tests = (
+            ScriptTest(
+                name="änne",
+                user={"userName": "änne", "groups": ["a", "b"]},
+                at=clock(),
+                expect={"properties": {"site": "north"}, "validity": "P2Y"},
+            ),
+            ScriptTest(name="nobody", refused=""),
+        )
+        with units() as unit:
+            stored = unit.scripts.add(
+                "s", source="", sha256="ab", author="olga", comment="", tests=tests
+            )
+            unit.commit()
+        with units.reading() as unit:
+            assert unit.scripts.get("s", 1).tests == stored.tests == tests
+
+    def test_every_activation_is_remembered(
+        self, units: SQLUnits, versions: list[StoredScript], clock: StandingClock
+    ) -> None:
+        """The last comes first; what was refused is not among them."""
+        expected = 0
+        for version in (2, 0, 1):
+            with units() as unit:
+                unit.scripts.activate("s", version, expected=expected, by="olga")
+                unit.commit()
+            expected = version
+        with units() as unit, pytest.raises(VersionConflict):
+            unit.scripts.activate("s", 2, expected=7, by="olga")
+        with units.reading() as unit:
+            done = unit.scripts.activations("s", 10)
+            assert unit.scripts.activations("s", 1) == done[:1]
+            assert unit.scripts.activations("other", 10) == []
+        assert [(one.number, one.version, one.replaced) for one in done] == [
+            *((3, 1, 0), (2, 0, 2), (1, 2, 0)),
+        ]
+        assert {(one.by, one.at) for one in done} == {("olga", clock())}
+        assert versions

@@ -14,7 +14,12 @@ from mobid.storage.tables.people import (
 from mobid.storage.tables.processes import enrolment_keys, enrolments, instances, used_once
 from mobid.storage.tables.profiles import certificates, mobile_id_holds, mobile_ids
 from mobid.storage.tables.schema import metadata
-from mobid.storage.tables.scripts import active_scripts, authority_records, script_versions
+from mobid.storage.tables.scripts import (
+    active_scripts,
+    authority_records,
+    script_activations,
+    script_versions,
+)
 from mobid.storage.tables.tombstones import former_external_ids, former_memberships
 
 __all__ = [
@@ -41,6 +46,7 @@ __all__ = [
     "metadata",
     "mobile_id_holds",
     "mobile_ids",
+    "script_activations",
     "script_versions",
     "used_once",
     "user_values",

@@ -19,6 +19,9 @@ script_versions: Final = Table(
     Column("author", Text, nullable=False),
     Column("comment", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("tests", JSON, nullable=False),
+    Column("quarantined_at", Instant),
+    Column("quarantined_why", Text),
     PrimaryKeyConstraint("name", "version"),
 )
 
@@ -35,6 +38,18 @@ active_scripts: Final = Table(
         deferrable=True,
         initially="DEFERRED",
     ),
+)
+
+script_activations: Final = Table(
+    "script_activations",
+    metadata,
+    Column("name", Key, nullable=False),
+    Column("number", Number, nullable=False),
+    Column("version", Number, nullable=False),
+    Column("replaced", Number, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("name", "number"),
 )
 
 authority_records: Final = Table(

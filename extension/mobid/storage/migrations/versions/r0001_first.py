@@ -483,6 +483,9 @@ def _scripts() -> None:
         sa.Column("author", sa.Text(), nullable=False),
         sa.Column("comment", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("tests", sa.Text(), nullable=False),
+        sa.Column("quarantined_at", sa.BigInteger()),
+        sa.Column("quarantined_why", sa.Text()),
         sa.PrimaryKeyConstraint("name", "version", name="pk_script_versions"),
     )
     op.create_table(
@@ -499,6 +502,16 @@ def _scripts() -> None:
             initially="DEFERRED",
         ),
         sa.PrimaryKeyConstraint("name", name="pk_active_scripts"),
+    )
+    op.create_table(
+        "script_activations",
+        sa.Column("name", KEY, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("replaced", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "number", name="pk_script_activations"),
     )
     op.create_table(
         "authority_records",
