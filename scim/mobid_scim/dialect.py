@@ -30,6 +30,11 @@ class Rule:
         del scope
         return body
 
+    def instead_of_put(self, body: object, scope: ResourceType) -> Sequence[object] | None:
+        """Return the JSON of the operations that a PUT stands for, if it does not mean a whole resource."""
+        del body, scope
+        return None
+
     def operations(self, items: Sequence[object], scope: ResourceType) -> Sequence[object]:
         """Return the JSON of the operations of a PATCH."""
         del scope
@@ -68,6 +73,11 @@ class Dialect:
         for rule in self.rules:
             body = rule.resource(body, scope)
         return body
+
+    def instead_of_put(self, body: object, scope: ResourceType) -> Sequence[object] | None:
+        """Return the JSON of the operations that a PUT stands for, or None: then it means what it says."""
+        found = (rule.instead_of_put(body, scope) for rule in self.rules)
+        return next((operations for operations in found if operations is not None), None)
 
     def operations(self, items: Sequence[object], scope: ResourceType) -> Sequence[object]:
         """Return the JSON of the operations of a PATCH as the RFCs have them."""

@@ -18,7 +18,7 @@ from mobid_scim.errors import (
 from mobid_scim.filter import check_operators
 from mobid_scim.listing import Page, Query
 from mobid_scim.patch import apply
-from mobid_scim.patch_request import read_request
+from mobid_scim.patch_request import PATCH_OP, read_request
 from mobid_scim.patch_rows import row_changes, rows_of
 from mobid_scim.path import quoted
 from mobid_scim.projection import Projection
@@ -173,12 +173,8 @@ class Service(Generic[CallerT]):
 
         What changes nothing is not stored, and keeps the version.
         """
-        wanted = read_resource(self.dialect_of(caller).resource(body, scope), scope)
-
-        def plan(stored: StoredResource, before: Resource) -> Resource:
-            return replaced(before, wanted, computed=stored.computed)
-
-        writing = _Writing(Operation.REPLACE, projection, precondition, rows_of(wanted))
+        plan, rows = _planned_put(body, scope, self.dialect_of(caller))
+        writing = _Writing(Operation.REPLACE, projection, precondition, rows)
         return self._change(caller, scope, resource_id, plan, writing)
 
     def patch(
@@ -195,13 +191,7 @@ class Service(Generic[CallerT]):
 
         What changes nothing is not stored, and keeps the version.
         """
-        dialect = self.dialect_of(caller)
-        operations = read_request(body, scope, dialect)
-
-        def plan(_: StoredResource, before: Resource) -> Resource:
-            return apply(before, operations, dialect)
-
-        rows = row_changes(operations, scope)
+        plan, rows = _planned_patch(body, scope, self.dialect_of(caller))
         writing = _Writing(Operation.PATCH, projection, precondition, rows)
         return self._change(caller, scope, resource_id, plan, writing)
 
@@ -276,6 +266,33 @@ class Service(Generic[CallerT]):
         if not isinstance(repository, Writes):
             raise _not_there(scope, operation)
         return repository, repository
+
+
+def _planned_put(
+    body: object, scope: ResourceType, dialect: Dialect
+) -> tuple[_Plan, Mapping[str, RowChanges]]:
+    said = dialect.resource(body, scope)
+    operations = dialect.instead_of_put(said, scope)
+    if operations is not None:
+        message = {"schemas": [PATCH_OP], "Operations": list(operations)}
+        return _planned_patch(message, scope, dialect)
+    wanted = read_resource(said, scope)
+
+    def plan(stored: StoredResource, before: Resource) -> Resource:
+        return replaced(before, wanted, computed=stored.computed)
+
+    return plan, rows_of(wanted)
+
+
+def _planned_patch(
+    body: object, scope: ResourceType, dialect: Dialect
+) -> tuple[_Plan, Mapping[str, RowChanges]]:
+    operations = read_request(body, scope, dialect)
+
+    def plan(_: StoredResource, before: Resource) -> Resource:
+        return apply(before, operations, dialect)
+
+    return plan, row_changes(operations, scope)
 
 
 def _within(transaction: Transaction, name: str) -> Callable[[object], ResourceRepository]:

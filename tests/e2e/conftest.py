@@ -718,9 +718,10 @@ class Site:
 
         return Handset(self.url, post, name)
 
-    def activate(self) -> tuple[FrontEnd, str]:
-        """Return a person with an active mobile ID, and which it is."""
-        person, phone = self.person(), self.handset("Anna's phone")
+    def activate(self, user_id: str | None = None) -> tuple[FrontEnd, str]:
+        """Return a person with an active mobile ID, and which it is: a user that is there, or a new one."""
+        person = self.person() if user_id is None else FrontEnd.of(self._told, user_id)
+        phone = self.handset("Anna's phone")
         shown = person.act(person.start(GET), "next")
         claimed = phone.claim(shown["step"]["data"]["typed_code"])
         phone.keys()
@@ -770,7 +771,14 @@ class Site:
 
     def until_locked(self, mobile_id: str) -> None:
         """Wait until the CA has confirmed a Lock."""
-        until(lambda: self.mobile_id(mobile_id)["state"] == "locked", "The mobile ID is locked")
+        self.until_shown(mobile_id, {"state": "locked"})
+
+    def until_shown(self, mobile_id: str, expected: Mapping[str, object]) -> None:
+        """Wait until SCIM shows this of a mobile ID."""
+        until(
+            lambda: expected.items() <= self.mobile_id(mobile_id).items(),
+            f"The mobile ID shows {dict(expected)}",
+        )
 
     def until_no_mail_waits(self) -> None:
         """Wait until the row of every mail says what became of it, which a worker writes when it can."""

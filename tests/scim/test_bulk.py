@@ -102,6 +102,14 @@ def members(client: FlaskClient, group_id: str) -> list[str]:
 class TestMethods:
     """RFC 7644, 3.7: POST, PUT, PATCH and DELETE, each as it would be alone."""
 
+    def test_parameters_of_the_url_are_refused(self, either: FlaskClient) -> None:
+        """They have no meaning here, so a client that sends some would be misled."""
+        body = {"schemas": [BULK], "Operations": [user("a", "Alice")]}
+        answer = either.post("/scim/v2/Bulk?failOnErrors=1", json=body)
+        assert answer.status_code == 400
+        assert "The URL has no parameter" in answer.text
+        assert "Alice" not in either.get("/scim/v2/Users").text
+
     def test_the_example_of_the_rfc(self, either: FlaskClient) -> None:
         """3.7.3: a POST, a PUT, a PATCH and a DELETE, and what each answers."""
         for name in ("Bob", "Dave", "Joe"):

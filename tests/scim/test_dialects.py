@@ -12,6 +12,8 @@ from mobid_scim.bulk.request import BulkLimits
 from mobid_scim.dialect import STRICT, Dialect
 from mobid_scim.dialects import DIALECTS
 from mobid_scim.dialects.entra import ENTRA
+from mobid_scim.dialects.keycloak import KEYCLOAK
+from mobid_scim.dialects.midpoint import MIDPOINT
 from mobid_scim.dialects.okta import OKTA
 from mobid_scim.dialects.rfc7643 import RFC7643
 from mobid_scim.errors import SCIMError
@@ -227,8 +229,90 @@ class TestEntra:
         assert entra("GET", "/Users?aadOptscim062020&count=1")["itemsPerPage"] == 1
         assert entra("GET", "/Users/u1?aadOptscim062020")["id"] == "u1"
         assert entra("GET", "/Schemas?aadOptscim062020=")["totalResults"]
-        refused = entra.spoken.get("/scim/v2/Users?aadOptscim")
-        assert "has no parameter" in refused.text
+        assert entra.plainly("DELETE", "/Users/u3") == {}
+        for wrong in (
+            "/Users?aadOptscim",
+            "/?aadOptscim062020/Users",
+            "?aadOptscim062020/Users/u1",
+        ):
+            refused = entra.spoken.get(f"/scim/v2{wrong}")
+            assert "has no parameter" in refused.text
+
+    def test_its_own_schema_of_groups_brings_nothing(self, entra: Provider) -> None:
+        """It is always listed, in one version or another; what stands under it is refused."""
+        adscim = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM"
+        for name, urn in (("a", f"{adscim}/2.0/Group"), ("b", f"{adscim}/Group")):
+            made = entra("POST", "/Groups", {"schemas": [GROUP, urn], "displayName": name})
+            assert made["schemas"] == [GROUP]
+            body = {"schemas": [GROUP, urn], "displayName": "c", urn: {"x": 1}}
+            assert entra.spoken.post("/scim/v2/Groups", json=body).status_code == 400
+        for urns in ([f"{adscim}/2.0/Group"], [GROUP, f"{adscim}/3.0/Group"], "x", [7]):
+            body = {"schemas": urns, "displayName": "c"}
+            assert entra.spoken.post("/scim/v2/Groups", json=body).status_code == 400
+
+    @pytest.mark.parametrize("kind", ["Add", "Replace"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {"path": "title", "value": ""},
+            {"path": f"{ENTERPRISE}:manager", "value": ""},
+            {"path": 'emails[type eq "work"].display', "value": ""},
+            {"value": {"title": "", f"{ENTERPRISE}:manager": ""}},
+            {
+                "value": {
+                    ENTERPRISE: {"manager": "", "department": "Sales"},
+                    "name": {"givenName": ""},
+                }
+            },
+        ],
+    )
+    def test_an_empty_text_takes_a_value_away(
+        self, kind: str, value: Values, entra: Provider
+    ) -> None:
+        """Wherever it stands; and it takes nothing else with it."""
+        extension = {"manager": {"value": "u2"}, "department": "Sales"}
+        body = {
+            "schemas": [CORE, ENTERPRISE],
+            "userName": "babs",
+            "title": "Boss",
+            "name": {"givenName": "B", "familyName": "J"},
+            "emails": [{"value": "a@x", "type": "work", "display": "A"}],
+            ENTERPRISE: extension,
+        }
+        before = entra.plainly("PUT", "/Users/u1", body)
+        message = {"schemas": [PATCH_OP], "Operations": [{"op": kind, **value}]}
+        after = entra.plainly("PATCH", "/Users/u1", message)
+        for found in (before, after):
+            del found["meta"]
+        gone = str(value)
+        expected = dict(before)
+        if "title" in gone:
+            del expected["title"]
+        if "manager" in gone:
+            expected[ENTERPRISE] = {"department": "Sales"}
+        if "display" in gone:
+            expected["emails"] = [{"value": "a@x", "type": "work"}]
+        if "name" in gone:
+            expected["name"] = {"familyName": "J"}
+        assert after == expected
+
+    @pytest.mark.parametrize(
+        ("path", "operation"),
+        [
+            ("/Users/u1", {"op": "replace", "path": "userName", "value": ""}),
+            ("/Users/u1", {"op": "replace", "value": {"userName": ""}}),
+            ("/Users/u1", {"op": "replace", "path": "emails", "value": ""}),
+            ("/Users/u1", {"op": "replace", "path": "active", "value": " "}),
+            ("/Groups/g4", {"op": "replace", "path": "members", "value": ""}),
+            ("/Groups/g4", {"op": "replace", "path": "displayName", "value": ""}),
+        ],
+    )
+    def test_an_empty_text_is_no_removal_of_what_must_be_or_is_many(
+        self, path: str, operation: Values, entra: Provider
+    ) -> None:
+        """It is wrong there, as anywhere."""
+        assert entra.refuses(operation, path=path)[0] == "invalidValue"
+        assert members(entra) == ["u1", "u2"]
 
     def test_bulk_speaks_the_dialect_as_well(self, entra: Provider) -> None:
         """An operation is what it is alone."""
@@ -311,6 +395,122 @@ class TestOkta:
         assert (found["displayName"], found.get("members")) == ("B", None)
 
 
+class TestMidpoint:
+    """midPoint; the requests are those that its connector's sources make."""
+
+    @pytest.fixture
+    def midpoint(self, client_of: Callable[..., FlaskClient]) -> Provider:
+        """Return a provider for midPoint, with a user and a group."""
+        provider = Provider(client_of, MIDPOINT)
+        user = {
+            "userName": "mia",
+            "externalId": "m1",
+            "title": "Boss",
+            ENTERPRISE: {"division": "D"},
+        }
+        assert provider("POST", "/Users", user)["schemas"] == [CORE, ENTERPRISE]
+        group = {"schemas": [], "displayName": "staff", "members": [{"value": "u1"}]}
+        assert provider("POST", "/Groups", group)["schemas"] == [GROUP]
+        return provider
+
+    def test_a_put_is_what_has_changed(self, midpoint: Provider) -> None:
+        """What it leaves out, or leaves empty, stays; readOnly is ignored, as in every PUT."""
+        body = {
+            "schemas": [],
+            "id": "other",
+            "meta": {"version": "x"},
+            "externalId": "",
+            "userName": "mia",
+            "name": {"givenName": "Mia"},
+            "nickName": None,
+            "groups": [{"value": "g9"}],
+            ENTERPRISE: {"department": "Sales"},
+        }
+        after = midpoint("PUT", "/Users/u1", body)
+        assert (after["id"], after["externalId"], after["title"]) == ("u1", "m1", "Boss")
+        assert after[ENTERPRISE] == {"division": "D", "department": "Sales"}
+        assert after["name"] == {"givenName": "Mia"}
+        assert [each["value"] for each in after["groups"]] == ["g2"]
+        assert midpoint("PUT", "/Users/u1", body) == after
+
+    def test_an_empty_list_takes_values_away(self, midpoint: Provider) -> None:
+        """That is how a list says that there are none."""
+        body = {"schemas": [CORE], "emails": [{"value": "a@x"}]}
+        assert midpoint.plainly("PUT", "/Users/u1", body)["emails"] == [{"value": "a@x"}]
+        assert "emails" not in midpoint.plainly("PUT", "/Users/u1", body | {"emails": []})
+
+    def test_a_group_keeps_its_members_when_it_is_renamed(self, midpoint: Provider) -> None:
+        """Members that are listed take the places of those that were."""
+        body: Values = {"schemas": [], "displayName": "people"}
+        renamed = midpoint("PUT", "/Groups/g2", body)
+        assert renamed["displayName"] == "people"
+        assert [each["value"] for each in renamed["members"]] == ["u1"]
+        moved = midpoint("PUT", "/Groups/g2", body | {"members": [{"value": "u7"}]})
+        assert [each["value"] for each in moved["members"]] == ["u7"]
+
+    @pytest.mark.parametrize(
+        ("body", "kind"),
+        [
+            ({"userName": ""}, "invalidValue"),
+            ({"foo": "x"}, "invalidSyntax"),
+            ({"schemas": ["urn:other"], "title": "x"}, "invalidSyntax"),
+            ({"schemas": "x", "title": "x"}, "invalidValue"),
+            ({ENTERPRISE: {"foo": "x"}}, "invalidSyntax"),
+            ({"active": "yes"}, "invalidValue"),
+            ([], "invalidSyntax"),
+        ],
+    )
+    def test_what_is_wrong_anywhere_is_wrong_here(
+        self, body: object, kind: str, midpoint: Provider
+    ) -> None:
+        """In part as well as whole."""
+        refused = midpoint.spoken.put("/scim/v2/Users/u1", json=body)
+        assert (refused.status_code, refused.get_json(force=True)["scimType"]) == (400, kind)
+
+    def test_a_required_value_is_required_of_who_is_new(self, midpoint: Provider) -> None:
+        """Only a PUT has parts."""
+        refused = midpoint.spoken.post("/scim/v2/Users", json={"schemas": [], "title": "x"})
+        assert "userName is required" in refused.text
+
+
+class TestKeycloak:
+    """Keycloak; the requests are those of the extension keycloak-scim, and of issues about it."""
+
+    @pytest.fixture
+    def keycloak(self, client_of: Callable[..., FlaskClient]) -> Provider:
+        """Return a provider for Keycloak, with a user."""
+        provider = Provider(client_of, KEYCLOAK)
+        user = {"schemas": [CORE], "userName": "kay", "emails": [{"value": "k@x", "type": "work"}]}
+        provider.plainly("POST", "/Users", user)
+        return provider
+
+    def test_single_values_are_unwrapped(self, keycloak: Provider) -> None:
+        """Booleans as text in them, too; what has several values keeps its array."""
+        found = keycloak.patch(
+            {"op": "replace", "path": "active", "value": ["false"]},
+            {"op": "replace", "path": "name.givenName", "value": ["Kay"]},
+            {"op": "replace", "path": 'emails[type eq "work"].display', "value": ["K"]},
+            {"op": "add", "path": "roles", "value": [{"value": "staff"}]},
+        )
+        assert (found["active"], found["name"]) == (False, {"givenName": "Kay"})
+        assert found["emails"] == [{"value": "k@x", "type": "work", "display": "K"}]
+        assert found["roles"] == [{"value": "staff"}]
+
+    @pytest.mark.parametrize(
+        "operation",
+        [
+            {"op": "replace", "path": "title", "value": ["a", "b"]},
+            {"op": "replace", "path": "title", "value": []},
+            {"op": "replace", "path": "title", "value": [["a"]]},
+            {"op": "replace", "value": ["a"]},
+            {"op": "replace", "path": "active", "value": ["yes"]},
+        ],
+    )
+    def test_several_are_not_one(self, operation: Values, keycloak: Provider) -> None:
+        """Nothing is guessed at."""
+        assert keycloak.refuses(operation)[0] == "invalidValue"
+
+
 class TestOldDiscovery:
     """Clients that know RFC 7643 only, such as Canaille with scim2-client 0.7.5."""
 
@@ -359,7 +559,7 @@ class TestWhatNeedsNoDialect:
 
     def test_dialects_are_known_by_name(self) -> None:
         """An operator chooses one per client."""
-        assert list(DIALECTS) == ["strict", "entra", "okta", "rfc7643"]
+        assert list(DIALECTS) == ["strict", "entra", "keycloak", "midpoint", "okta", "rfc7643"]
         assert DIALECTS["strict"] is STRICT
         assert STRICT.rules == ()
 

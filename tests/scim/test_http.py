@@ -279,13 +279,38 @@ class TestSearch:
         found = search(client, query)
         assert [each["userName"] for each in found["Resources"]] == names
 
-    @pytest.mark.parametrize("path", ["/Users", "/Users/u1", "/", "/Schemas"])
+    @pytest.mark.parametrize("path", ["/Users", "/", "/Schemas"])
     def test_unknown_parameters_are_refused(self, path: str, client: FlaskClient) -> None:
         """A misspelled filter would else give everything."""
         create(client)
         answer = client.get(f"/scim/v2{path}?fliter=userName+eq+%22x%22")
         message = 'The URL has no parameter "fliter". Did you mean filter?'
         assert refused(answer, 400, "invalidValue") == message
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("DELETE", "/Users/u1"),
+            ("POST", "/Users/.search"),
+            ("POST", "/.search"),
+            ("GET", "/Users/u1"),
+            ("PUT", "/Users/u1"),
+            ("PATCH", "/Users/u1"),
+            ("POST", "/Users"),
+        ],
+    )
+    @pytest.mark.parametrize("name", ["filter", "count", "dryRun"])
+    def test_parameters_without_a_meaning_are_refused(
+        self, method: str, path: str, name: str, client: FlaskClient
+    ) -> None:
+        """A client would take them for obeyed; nothing is done, above all nothing deleted."""
+        create(client)
+        before = client.get("/scim/v2/").data
+        search = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]}
+        body = search if path.endswith(".search") else {"userName": "x"}
+        answer = client.open(f"/scim/v2{path}?{name}=1", method=method, json=body)
+        assert refused(answer, 400, "invalidValue") == f'The URL has no parameter "{name}".'
+        assert client.get("/scim/v2/").data == before
 
 
 class TestPatch:

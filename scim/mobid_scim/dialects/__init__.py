@@ -5,10 +5,12 @@ from typing import Final
 
 from mobid_scim.dialect import STRICT, Dialect
 from mobid_scim.dialects.entra import ENTRA
+from mobid_scim.dialects.keycloak import KEYCLOAK
+from mobid_scim.dialects.midpoint import MIDPOINT
 from mobid_scim.dialects.okta import OKTA
 from mobid_scim.dialects.rfc7643 import RFC7643
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
-    each.name: each for each in (STRICT, ENTRA, OKTA, RFC7643)
+    each.name: each for each in (STRICT, ENTRA, KEYCLOAK, MIDPOINT, OKTA, RFC7643)
 }
-"""What midPoint, SailPoint and authentik send is strict, so they have none of their own."""
+"""What SailPoint and authentik send is strict, so they have none of their own."""

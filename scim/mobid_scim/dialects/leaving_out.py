@@ -44,3 +44,28 @@ class IgnoredAttributes(Rule):
             for name, value in body.items()
             if name.lower() not in self.names or scope.attribute(name) is not None
         }
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredSchemas(Rule):
+    """URNs in `schemas` that a client always sends, and that bring no attributes with them.
+
+    `urns` are in lower case. What stands under such a URN is refused, as nobody could keep it.
+    Source: Microsoft Learn, "Tutorial: Develop and plan provisioning for a SCIM endpoint", create group.
+    """
+
+    urns: frozenset[str]
+
+    @override
+    def resource(self, body: object, scope: ResourceType) -> object:
+        if not isinstance(body, dict):
+            return body
+        return {
+            name: self._known(value) if name.lower() == "schemas" else value
+            for name, value in body.items()
+        }
+
+    def _known(self, value: object) -> object:
+        if not isinstance(value, list):
+            return value
+        return [each for each in value if str(each).lower() not in self.urns]

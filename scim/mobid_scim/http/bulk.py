@@ -32,6 +32,7 @@ def views(
         if service.bulk is None:
             raise NotYetImplemented("Bulk requests are not available; send each request alone.")
         caller: CallerT = g.scim_caller
+        reading.check_no_parameters(service.dialect_of(caller))
         limits = strict_json.Limits(size=service.bulk.max_payload_size, depth=_DEPTH)
         request = read_bulk(reading.body(limits), service.bulk)
         preferred = reading.preferred_return()

@@ -1,6 +1,6 @@
 """What a request holds: parameters, a bounded body, preconditions and preferences."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Final
 from urllib.parse import parse_qsl
@@ -26,22 +26,28 @@ class Return(StrEnum):
 
 _MEDIA_TYPES: Final = frozenset({wire.MEDIA_TYPE, "application/json"})
 _MAX_PARAMETERS: Final = 100
+_OF_A_PROJECTION: Final = ("attributes", "excludedAttributes")
 _CHUNK: Final = 16 * 1024
 
 
 def projection(scope: ResourceType, dialect: Dialect) -> Projection:
-    """Return which attributes the client wants to see."""
-    found = parameters(dialect)
+    """Return which attributes the client wants to see; nothing else can be asked of one resource."""
+    found = parameters(dialect, _OF_A_PROJECTION)
     return Projection.parse(scope, found.get("attributes"), found.get("excludedAttributes"))
 
 
-def parameters(dialect: Dialect) -> Mapping[str, str]:
+def parameters(dialect: Dialect, known: Collection[str] = PARAMETERS) -> Mapping[str, str]:
     """Return the query parameters; one that is misspelled would else give a list of everything."""
     found = dialect.parameters(_pairs())
     for name in found:
-        if name not in PARAMETERS:
-            raise InvalidValue(unknown(name, of="The URL", known=PARAMETERS, what="parameter"))
+        if name not in known:
+            raise InvalidValue(unknown(name, of="The URL", known=known, what="parameter"))
     return found
+
+
+def check_no_parameters(dialect: Dialect) -> None:
+    """Refuse all parameters where they have no meaning: a client would take them for obeyed."""
+    parameters(dialect, known=())
 
 
 def _pairs() -> Mapping[str, str]:

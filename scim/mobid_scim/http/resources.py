@@ -148,6 +148,7 @@ class ResourceViews(Generic[CallerT]):
 
     def _delete(self, scope: ResourceType, resource_id: str) -> Response:
         caller = self._caller(scope, Operation.DELETE)
+        reading.check_no_parameters(self._service.dialect_of(caller))
         self._service.delete(caller, scope, resource_id, reading.precondition())
         return Response(status=204)
 
@@ -202,6 +203,7 @@ def _asked(dialect: Dialect) -> SearchRequest:
     return search_request.from_parameters(reading.parameters(dialect))
 
 
-def _sent(_: Dialect) -> SearchRequest:
-    """Read a search from the body; parameters of the URL have no say in it."""
+def _sent(dialect: Dialect) -> SearchRequest:
+    """Read a search from the body, which says all."""
+    reading.check_no_parameters(dialect)
     return search_request.from_body(reading.body())

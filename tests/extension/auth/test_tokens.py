@@ -66,7 +66,8 @@ class TestCaller:
     def test_there_is_no_token_for_an_unknown_dialect(self, tokens: BearerTokens) -> None:
         """The message names those that there are; administrators have none."""
         with pytest.raises(
-            BadToken, match='no dialect "x"; there are entra, okta, rfc7643, strict'
+            BadToken,
+            match='no dialect "x"; there are entra, keycloak, midpoint, okta, rfc7643, strict',
         ):
             tokens.create("hr", Audience.SCIM, [SCIM_READ], dialect="x", by=SYSTEM)
         with pytest.raises(BadToken, match="A token for admin speaks no SCIM; leave the dialect"):
