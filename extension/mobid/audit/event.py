@@ -20,6 +20,9 @@ _MOST: Final = 2**53 - 1
 """The largest number that every JSON reader keeps exactly (RFC 7493, 2.2)."""
 _AT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+# All names are ASCII, so that sorting by code point is the sorting of RFC 8785, 3.2.3.
+_CANONICAL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 class InvalidEvent(ValueError):
@@ -74,17 +77,12 @@ class AuditEvent:
             "object_id": self.object_id,
             "object_type": self.object_type,
         }
-        # All names are ASCII, so that sorting by code point is the sorting of RFC 8785, 3.2.3.
-        return json.dumps(
-            content, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-        ).encode()
+        return _CANONICAL.encode(content).encode()
 
 
 def _is_text(value: object) -> bool:
     """Tell whether a value is text that UTF-8 can hold: no lone surrogates (RFC 3629, 3)."""
-    return isinstance(value, str) and not any(
-        "\ud800" <= character <= "\udfff" for character in value
-    )
+    return isinstance(value, str) and _SURROGATE.search(value) is None
 
 
 def _is_detail(value: object) -> bool:

@@ -28,7 +28,7 @@ from mobid_scim.path import quoted
 from mobid_scim.resource import StoredResource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -67,47 +67,46 @@ class Users(Repository):
         self, connection: Connection, rows: Sequence[Row[Any]], projection: Projection
     ) -> list[StoredResource]:
         computed = self._computed(connection, [row.id for row in rows], projection)
-        return [
-            StoredResource(
-                id=row.id,
-                version=str(row.version),
-                created=row.created_at,
-                last_modified=row.changed_at,
-                document=row.doc,
-                external_id=row.external_id,
-                computed=computed.get(row.id, {}),
-            )
-            for row in rows
-        ]
+        return [_shown(row, row.external_id, computed.get(row.id, {})) for row in rows]
 
     def create(self, resource: Resource, *, projection: Projection) -> StoredResource:
         """Store a new user, who is active unless the client says otherwise."""
+        del projection  # A new user is in no group and has no mobile ID, whoever asks.
         with unique(resource), self.writing() as unit:
             row = new_row(resource, self.caller.client, unit.now)
             insert_user(unit.connection, row)
             DOCUMENTS.write(unit.connection, row.id, resource)
-            return self._finished(unit, "user.create", row, resource, projection)
+            own = checked_external_id(resource)
+            self.place.keep_external_id(unit.connection, row.id, own)
+            unit.audit(self.caller.actor, "user.create", "user", row.id)
+            return _shown(row, own, {})
 
     def replace(
         self, change: Change, *, expected_version: str | None, projection: Projection
     ) -> StoredResource:
         """Store a changed user; suspend or release the mobile ID if `active` has moved."""
         with unique(change.after), self.writing() as unit:
-            before = self._locked(unit, change.id)
+            found = self.row(unit.connection, change.id, lock=True)
+            before = user_row(found)
             row = changed_row(before, change.after, unit.now)
-            _write(unit, row, expected_version or str(before.version))
+            _write(unit, before, row, expected_version)
             DOCUMENTS.change(unit.connection, row.id, change.before, change.after)
+            own = checked_external_id(change.after)
+            if own != found.external_id:
+                self.place.keep_external_id(unit.connection, row.id, own)
             if row.state is not before.state:
                 self._follow(unit, row)
             if row.email != before.email:
                 user = unit.users.get(row.id)
                 email_changed(unit, user, before.email, by=self.caller.actor)
-            return self._finished(unit, "user.update", row, change.after, projection)
+            unit.audit(self.caller.actor, "user.update", "user", row.id)
+            computed = self._computed(unit.connection, [row.id], projection)
+            return _shown(row, own, computed.get(row.id, {}))
 
     def delete(self, resource_id: str, *, expected_version: str | None) -> None:
         """Leave a tombstone, and lock the mobile ID; names and identifiers are free again."""
         with self.writing() as unit:
-            before = self._locked(unit, resource_id)
+            before = user_row(self.row(unit.connection, resource_id, lock=True))
             gone = replace(
                 before,
                 state=UserState.DELETED,
@@ -115,16 +114,12 @@ class Users(Repository):
                 changed_at=unit.now,
                 deleted_at=unit.now,
             )
-            _write(unit, gone, expected_version or str(before.version))
+            _write(unit, before, gone, expected_version)
             # The guard may keep the identifiers for an operator who restores the user.
             user_deleted(unit, resource_id, by=self.caller.actor, guard=self.parts.guard)
             self.place.forget_external_ids(unit.connection, resource_id)
             left = leave_groups(unit.connection, resource_id, at=unit.now)
             unit.audit(self.caller.actor, "user.delete", "user", resource_id, groups=left)
-
-    def _locked(self, unit: SQLUnit, user_id: str) -> UserRow:
-        """Return the row of a user about whom nobody else writes until the end of the unit."""
-        return user_row(self.row(unit.connection, user_id, lock=True))
 
     def _follow(self, unit: SQLUnit, row: UserRow) -> None:
         """Do to the mobile ID what the user's new state asks for."""
@@ -135,19 +130,6 @@ class Users(Repository):
         else:
             user_reactivated(unit, row.id, self.parts.settlement, by=actor)
             unit.audit(actor, "user.activate", "user", row.id)
-
-    def _finished(
-        self,
-        unit: SQLUnit,
-        action: str,
-        row: UserRow,
-        resource: Resource,
-        projection: Projection,
-    ) -> StoredResource:
-        """Write what stands beside the row, and return what this has made."""
-        self.place.keep_external_id(unit.connection, row.id, checked_external_id(resource))
-        unit.audit(self.caller.actor, action, "user", row.id)
-        return self.one(unit.connection, row.id, projection)
 
     def _computed(
         self, connection: Connection, user_ids: Sequence[str], projection: Projection
@@ -191,8 +173,23 @@ class Users(Repository):
         return found
 
 
-def _write(unit: SQLUnit, row: UserRow, expected_version: str) -> None:
-    if not update_user(unit.connection, row, version=int(expected_version)):
+def _shown(
+    row: Row[Any] | UserRow, external_id: str | None, computed: Mapping[str, object]
+) -> StoredResource:
+    return StoredResource(
+        id=row.id,
+        version=str(row.version),
+        created=row.created_at,
+        last_modified=row.changed_at,
+        document=row.doc,
+        external_id=external_id,
+        computed=computed,
+    )
+
+
+def _write(unit: SQLUnit, before: UserRow, after: UserRow, expected_version: str | None) -> None:
+    expected = expected_version in {None, str(before.version)}
+    if not (expected and update_user(unit.connection, before, after)):
         raise PreconditionFailed(
-            f"User {quoted(row.id)} was changed by somebody else; read it again."
+            f"User {quoted(after.id)} was changed by somebody else; read it again."
         )

@@ -40,7 +40,7 @@ from mobid.storage.tables import audit_checkpoints, audit_events
 from mobid.storage.transaction import Transaction, clock_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
         Ed25519PrivateKey,
@@ -62,6 +62,7 @@ _AS_IT_STANDS: Final = (
     type_coerce(audit_events.c.at, BigInteger).label("at"),
     *(audit_events.c[name] for name in _SEARCHED),
 )
+_APPEND: Final = insert(audit_events)
 _CHECKPOINTS: Final = RowMap(Checkpoint, apart={"head"})
 
 
@@ -75,18 +76,21 @@ class Sealing:
     """What was signed, to be kept away from the database as well."""
 
 
-def append(connection: Connection, event: AuditEvent) -> None:
-    """Write an event in the transaction of what it records."""
-    connection.execute(
-        insert(audit_events).values(
-            at=event.at,
-            actor=str(event.actor),
-            action=event.action,
-            object_type=event.object_type,
-            object_id=event.object_id,
-            record=event.record(),
-        )
-    )
+def append(connection: Connection, events: Sequence[AuditEvent]) -> None:
+    """Write events in the transaction of what they record, in this order."""
+    rows = [
+        {
+            "at": event.at,
+            "actor": str(event.actor),
+            "action": event.action,
+            "object_type": event.object_type,
+            "object_id": event.object_id,
+            "record": event.record(),
+        }
+        for event in events
+    ]
+    if rows:
+        connection.execute(_APPEND, rows)
 
 
 class AuditLog:

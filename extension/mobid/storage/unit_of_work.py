@@ -98,6 +98,7 @@ class SQLUnit:
         self._nudge: Final = nudge
         self._nudges: Final = Nudges()
         self._points: Final[list[CrashPoint]] = []
+        self._events: Final[list[AuditEvent]] = []
         self.nudged: Sequence[tuple[str, str, int]] = ()
         """What a commit has nudged: kind, id and attempt."""
         self.passed: Sequence[CrashPoint] = ()
@@ -161,7 +162,11 @@ class SQLUnit:
         thing_id: str,
         **details: str | int | bool | None,
     ) -> None:
-        """Record who did what to which thing, in the same transaction: no audit, no effect."""
+        """Record who did what to which thing, in the same transaction: no audit, no effect.
+
+        All events of a unit are written at its commit, together.
+        """
+        self._transaction.writable()
         event = AuditEvent(
             at=self.now,
             actor=actor,
@@ -170,19 +175,20 @@ class SQLUnit:
             object_id=thing_id,
             details=details,
         )
-        append(self._transaction.writable(), event)
+        self._events.append(event)
 
     @contextmanager
     def part(self) -> Iterator[SQLUnit]:
         """Begin a part of this unit, which is undone alone if it is left by an exception.
 
-        It is not committed; what it has read and nudged is forgotten with it.
+        It is not committed; what it has read, audited and nudged is forgotten with it.
         """
         part = SQLUnit(self._transaction)
         with translated(), self.connection.begin_nested():
             yield part
         self._nudges.take_over(part._nudges)
         self._points.extend(part._points)
+        self._events.extend(part._events)
 
     def passes(self, point: CrashPoint) -> None:
         """Let the process pass a crash point right after the commit, before any work is tried."""
@@ -190,6 +196,7 @@ class SQLUnit:
 
     def commit(self) -> None:
         """Make it so. Everything is written together, or nothing."""
+        append(self._transaction.writable(), self._events)
         nudges = self._nudges.all()
         if self._nudge is not None:
             for kind, row_id, attempt in nudges:

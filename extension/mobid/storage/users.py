@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, insert, literal_column, select, update
+from sqlalchemy import bindparam, func, insert, literal_column, select, update
 
 from mobid.domain.users import User, UserState
 from mobid.processes.errors import NotFound
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row, Select
+    from sqlalchemy import ColumnElement, Connection, Row, Select
 
     from mobid.storage.transaction import Transaction
 
@@ -62,6 +62,12 @@ class UserRow:
 
 _USERS: Final = RowMap(User, apart={"attributes"})
 USER_ROWS: Final = RowMap(UserRow)
+
+
+_INSERT: Final = insert(users)
+_UPDATE: Final = update(users).where(
+    users.c.id == bindparam("its_id"), users.c.version == bindparam("its_version")
+)
 
 
 class SQLUsers:
@@ -109,6 +115,20 @@ class SQLUsers:
         rows = self._transaction.all(query.order_by(users.c.user_name_key).limit(limit))
         return self._users(rows)
 
+    def meeting(self, condition: ColumnElement[bool], *, after: str, limit: int) -> Sequence[User]:
+        """Return users who are not deleted and meet a condition, by id, from the one after an id."""
+        query = select(*_SEEN).where(users.c.state != UserState.DELETED, users.c.id > after)
+        rows = self._transaction.all(query.where(condition).order_by(users.c.id).limit(limit))
+        return self._users(rows)
+
+    def count_meeting(self, condition: ColumnElement[bool]) -> int:
+        """Return how many users are not deleted and meet a condition."""
+        there = users.c.state != UserState.DELETED
+        row = self._transaction.first(
+            select(func.count().label("number")).select_from(users).where(there, condition)
+        )
+        return row.number if row else 0
+
     def _users(self, rows: Sequence[Row[Any]]) -> list[User]:
         """Return the users in rows, with the names of the groups that each is in, at any depth."""
         names: dict[str, dict[str, None]] = {row.id: {} for row in rows}
@@ -124,13 +144,18 @@ class SQLUsers:
 
 def insert_user(connection: Connection, row: UserRow) -> None:
     """Write a new user, and nothing beside; a taken user name is an IntegrityError."""
-    connection.execute(insert(users).values(_columns(row)))
+    connection.execute(_INSERT, _columns(row))
 
 
-def update_user(connection: Connection, row: UserRow, *, version: int) -> bool:
-    """Write a changed user if it is still at this version, and say whether it was."""
-    change = update(users).where(users.c.id == row.id, users.c.version == version)
-    return connection.execute(change.values(_columns(row))).rowcount == 1
+def update_user(connection: Connection, before: UserRow, after: UserRow) -> bool:
+    """Write what is different if the user is still at the version before, and say whether it was.
+
+    Most changes concern few columns, and SQLite writes every index of a column that it is given.
+    """
+    old, new = _columns(before), _columns(after)
+    changed = {name: value for name, value in new.items() if value != old[name]}
+    here = {"its_id": before.id, "its_version": before.version}
+    return connection.execute(_UPDATE, {**changed, **here}).rowcount == 1
 
 
 def _columns(row: UserRow) -> dict[str, Any]:
