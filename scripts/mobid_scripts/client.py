@@ -27,8 +27,6 @@ class ForkServer:
     """A running fork server. `exchange` may be called from any thread; nothing here forks this process."""
 
     def __init__(self, declaration: Declaration, limits: Limits) -> None:
-        if sys.platform != "linux":
-            raise SandboxUnavailable(f"it needs Linux, this is {sys.platform}")
         self.owner = os.getpid()
         self._limits = limits
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -84,13 +82,16 @@ class ForkServer:
         self._control.settimeout(_START_SECONDS)
         try:
             self._control.send(setup.encode())
-            ready = self._control.recv(len(wire.READY))
+            ready = self._control.recv(wire.MOST_WORDS)
         except OSError as error:
             raise SandboxUnavailable(
                 f"its fork server did not start: {self._last_words()}"
             ) from error
         if ready != wire.READY:
-            raise SandboxUnavailable(f"its fork server did not start: {self._last_words()}")
+            raise SandboxUnavailable(
+                ready.decode(errors="replace")
+                or f"its fork server did not start: {self._last_words()}"
+            )
 
     def _last_words(self) -> str:
         self._process.kill()
@@ -109,7 +110,7 @@ class ForkServer:
 def _started(control: int) -> subprocess.Popen[bytes]:
     """Start a fork server with one descriptor and nothing else of ours."""
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-I", "-m", "mobid_scripts.zygote", str(control)],
+        [sys.executable, "-I", "-W", "ignore", "-m", "mobid_scripts.zygote", str(control)],
         pass_fds=[control],
         env={},
         start_new_session=True,  # Ctrl-C in a terminal is for the host

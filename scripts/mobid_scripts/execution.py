@@ -30,6 +30,13 @@ _SHOWN: Final = re.compile(r"<[^<>]*>")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]+")
 
 
+def answer(request: Answer, declaration: Declaration) -> Answer:
+    """Do what a request asks for: check a script, or run it."""
+    if request["only_check"]:
+        return check(request["source"], declaration)
+    return run(request, declaration)
+
+
 def check(source: str, declaration: Declaration) -> Answer:
     """Compile a script without running it."""
     try:

@@ -19,7 +19,8 @@ class Limits:
     `cpu_seconds` is processor time, compiling included; `wall_seconds` catches what uses none.
     `memory_bytes` comes on top of what the fork server itself has. No more than `concurrent` runs go on at
     once; who waits longer than `wait_seconds` for a turn is told so. Where a layer in `required` can not be
-    put up, nothing runs.
+    put up, nothing runs. `development` lets scripts run on a system that has no walls, to write and try them;
+    never where a mobile ID is issued.
     """
 
     cpu_seconds: float = 1.0
@@ -27,7 +28,8 @@ class Limits:
     memory_bytes: int = 64 << 20
     concurrent: int = field(default_factory=_processors)
     wait_seconds: float = 10.0
-    required: frozenset[str] = frozenset({"rlimits", "no_new_privs"})
+    required: frozenset[str] = frozenset({"rlimits", "no_new_privs", "seccomp"})
+    development: bool = False
 
     def __post_init__(self) -> None:
         if unknown := sorted(self.required - set(LAYERS)):

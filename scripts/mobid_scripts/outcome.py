@@ -79,6 +79,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Walls:
+    """Which layers stand around every run on this machine, and why the others do not."""
+
+    layers: tuple[str, ...]
+    missing: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """What a check of a script found."""
 

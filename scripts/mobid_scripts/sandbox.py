@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -14,9 +15,11 @@ from mobid_scripts import source as source_text
 from mobid_scripts import wire
 from mobid_scripts.answer import NotAnAnswer, checked_of, outcome_of
 from mobid_scripts.client import ForkServer
+from mobid_scripts.development import DevelopmentServer
 from mobid_scripts.errors import RequestTooLarge, SandboxUnavailable
+from mobid_scripts.kinds import tidy
 from mobid_scripts.limits import LAYERS, Limits
-from mobid_scripts.outcome import Checked, Code, Diagnostic, Outcome, Verdict
+from mobid_scripts.outcome import Checked, Code, Diagnostic, Outcome, Verdict, Walls
 from mobid_scripts.wording import sentence
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from mobid_scripts.declaration import Declaration
 
+_MOST_WHY: Final = 200
 _OUT_OF_TIME: Final = frozenset({-signal.SIGPROF, -signal.SIGXCPU, -signal.SIGKILL})
 
 
@@ -36,7 +40,7 @@ class Sandbox:
         self._limits = limits or Limits()
         self._turns = threading.BoundedSemaphore(self._limits.concurrent)
         self._lock = threading.Lock()
-        self._server: ForkServer | None = None
+        self._server: ForkServer | DevelopmentServer | None = None
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -89,6 +93,11 @@ class Sandbox:
             outcome = self._ended(reply, wrong)
         return replace(outcome, layers=_layers(reply), ms=_ms(started))
 
+    def survey(self) -> Walls:
+        """Return which layers stand on this machine and why others do not. Raises SandboxUnavailable."""
+        reply = self._asked({"only_check": True, "source": ""})
+        return Walls(layers=_layers(reply), missing=_missing(reply))
+
     def close(self) -> None:
         """End the fork server; a closed sandbox runs nothing any more."""
         with self._lock:
@@ -106,6 +115,17 @@ class Sandbox:
             raise ValueError(f"The defaults do not match the declared options: {', '.join(wrong)}.")
 
     def _exchange(self, request: Mapping[str, Any]) -> wire.Reply:
+        reply = self._asked(request)
+        if reply.ending is not None and reply.ending.status == wire.LAYER_MISSING:
+            missing = self._limits.required.difference(_layers(reply))
+            told = [f"{one} ({why})" for one, why in _missing(reply).items() if one in missing]
+            raise SandboxUnavailable(
+                f"this machine does not have the demanded layer {' and '.join(told)}"
+            )
+        return reply
+
+    def _asked(self, request: Mapping[str, Any]) -> wire.Reply:
+        """Let a child work on a request; what it answers is not judged yet."""
         data = json.dumps(request).encode()
         if len(data) > wire.MOST_REQUEST:
             raise RequestTooLarge(len(data), wire.MOST_REQUEST)
@@ -119,10 +139,9 @@ class Sandbox:
         if reply.ending is None:
             self._forget(server)
             raise SandboxUnavailable("its fork server died during the run")
-        if reply.ending.status == wire.LAYER_MISSING:
-            missing = sorted(self._limits.required.difference(_layers(reply)))
+        if reply.ending.status == wire.NO_PROCESS:
             raise SandboxUnavailable(
-                f"this machine does not have the demanded layer {', '.join(missing)}"
+                "the system lets it have no more processes; raise the limit, TasksMax or ulimit -u"
             )
         return reply
 
@@ -135,7 +154,7 @@ class Sandbox:
         finally:
             self._turns.release()
 
-    def _running(self) -> ForkServer:
+    def _running(self) -> ForkServer | DevelopmentServer:
         with self._lock:
             if self._closed:
                 raise SandboxUnavailable("it is closed")
@@ -143,10 +162,19 @@ class Sandbox:
                 self._server.close()
                 self._server = None
             if self._server is None:
-                self._server = ForkServer(self._declaration, self._limits)
+                self._server = self._started()
             return self._server
 
-    def _forget(self, server: ForkServer) -> None:
+    def _started(self) -> ForkServer | DevelopmentServer:
+        if sys.platform == "linux":
+            return ForkServer(self._declaration, self._limits)
+        if self._limits.development:
+            return DevelopmentServer(self._declaration, self._limits)
+        raise SandboxUnavailable(
+            f"it needs Linux, this is {sys.platform}; to try scripts here, switch development mode on"
+        )
+
+    def _forget(self, server: ForkServer | DevelopmentServer) -> None:
         """End a server that did not answer, so that the next run starts a new one."""
         with self._lock:
             if self._server is server:
@@ -202,11 +230,27 @@ def _answer(reply: wire.Reply) -> bytes:
 
 def _layers(reply: wire.Reply) -> tuple[str, ...]:
     """The child tells its layers before it has seen the script, so this much of it is no stranger's word."""
-    try:
-        told = json.loads(reply.layers or b"[]")
-    except ValueError:
-        return ()
+    told = _told(reply).get("layers")
     return tuple(layer for layer in LAYERS if isinstance(told, list) and layer in told)
+
+
+def _missing(reply: wire.Reply) -> dict[str, str]:
+    told = _told(reply).get("missing")
+    why = told if isinstance(told, dict) else {}
+    here = _layers(reply)
+    return {
+        layer: tidy(str(why.get(layer, "nothing is known of it")))[:_MOST_WHY]
+        for layer in LAYERS
+        if layer not in here
+    }
+
+
+def _told(reply: wire.Reply) -> dict[str, object]:
+    try:
+        told = json.loads(reply.layers or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _stopped(verdict: Verdict, code: Code, clause: str) -> Outcome:

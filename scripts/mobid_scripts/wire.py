@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 READY: Final = b"ready"
+MOST_WORDS: Final = 1 << 12
+"""What the fork server says once: that it is ready, or why it is not fit to serve."""
 MOST_REQUEST: Final = 1 << 20
 MOST_LAYERS: Final = 1 << 10
 MOST_ANSWER: Final = 256 << 10
@@ -23,6 +25,9 @@ MOST_REPLY: Final = MOST_LAYERS + MOST_ANSWER + 2 * _LENGTH.size + _ENDING.size
 
 # How the child ends on its own; any other status is a crash.
 ANSWERED, OUT_OF_MEMORY, TOO_LARGE, LAYER_MISSING = 0, 71, 72, 73
+CRASHED: Final = 1
+NO_PROCESS: Final = 74
+"""There was no child at all: the system lets the fork server have no more processes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ is the end of all.
 from __future__ import annotations
 
 import array
+import contextlib
 import gc
 import json
 import os
@@ -16,13 +17,16 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from mobid_scripts import execution, wall, wire
+from mobid_scripts import execution, selftest, wall, wire
 from mobid_scripts.declaration import Declaration
 from mobid_scripts.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NOBODY: Final = 65534
 _MOST_SETUP: Final = 1 << 17
@@ -77,12 +81,55 @@ class Zygote:
             self._fork(stream)
         return True
 
+    def unfit(self) -> str:
+        """Try known ways out of each wall; return what is open, or nothing if none is."""
+        told, status = self._tried(self._find_faults)
+        if status != wire.ANSWERED or told is None:
+            return f"its self-test ended without an answer (status {status})"
+        answer = json.loads(told)
+        if answer["faults"]:
+            return f"its self-test failed: {'; '.join(answer['faults'])}"
+        if "seccomp" in answer["layers"]:
+            _, status = self._tried(self._break_out)
+            if status != -signal.SIGSYS:
+                return f"its self-test failed: seccomp stands and stops nothing (status {status})"
+        return ""
+
+    def _find_faults(self, out: int, standing: wall.Wall) -> None:
+        found = list(selftest.faults(self._declaration, standing.layers))
+        wire.write_all(
+            out, wire.framed(json.dumps({"layers": standing.layers, "faults": found}).encode())
+        )
+
+    @staticmethod
+    def _break_out(_out: int, _standing: wall.Wall) -> None:
+        selftest.break_out()
+
+    def _tried(self, attempt: Callable[[int, wall.Wall], None]) -> tuple[bytes | None, int]:
+        """Do something in a child that has locked itself down; return what it wrote, and how it ended."""
+        reader, writer = os.pipe()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            status = wire.CRASHED
+            try:
+                attempt(writer, wall.lock_down(writer, self._limits, self._base_memory, parent))
+                status = wire.ANSWERED
+            finally:
+                os._exit(status)
+        os.close(writer)
+        told = None
+        with contextlib.suppress(EOFError):
+            told = wire.read_frame(reader, wire.MOST_ANSWER)
+        os.close(reader)
+        return told, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
     def _fork(self, stream: int) -> None:
         parent = os.getpid()
         try:
             pid = os.fork()
         except OSError:
-            os.close(stream)  # a stream without an ending tells the host that nothing ran
+            self._tell(stream, wire.Ending(wire.NO_PROCESS, timed_out=False))
             return
         if pid == 0:
             _live(stream, parent, self._declaration, self._limits, self._base_memory)
@@ -95,8 +142,11 @@ class Zygote:
         self._poll.unregister(watched)
         os.close(watched)
         _, status = os.waitpid(child.pid, 0)
-        ending = wire.Ending(os.waitstatus_to_exitcode(status), child.timed_out)
-        with socket.socket(fileno=child.stream) as stream:
+        self._tell(child.stream, wire.Ending(os.waitstatus_to_exitcode(status), child.timed_out))
+
+    @staticmethod
+    def _tell(descriptor: int, ending: wire.Ending) -> None:
+        with socket.socket(fileno=descriptor) as stream:
             try:
                 # A stream full of what nobody reads shall not stop the server; the host sees the flood.
                 stream.send(ending.packed(), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
@@ -119,26 +169,22 @@ def _live(
     """Be the child: lock down, read the request, answer, and end without unwinding anything of the server."""
     status = wire.ANSWERED
     try:
-        layers = wall.lock_down(stream, limits, base_memory, parent)
-        status = _answer(stream, layers, declaration, limits)
+        standing = wall.lock_down(stream, limits, base_memory, parent)
+        status = _answer(stream, standing, declaration, limits)
     except MemoryError:
         status = wire.OUT_OF_MEMORY
     except BaseException:  # noqa: BLE001 - whatever it is, it must not become a second fork server
-        status = 1
+        status = wire.CRASHED
     finally:
         os._exit(status)
 
 
-def _answer(stream: int, layers: tuple[str, ...], declaration: Declaration, limits: Limits) -> int:
-    wire.write_all(stream, wire.framed(json.dumps(layers).encode()))
-    if limits.required.difference(layers):
+def _answer(stream: int, standing: wall.Wall, declaration: Declaration, limits: Limits) -> int:
+    wire.write_all(stream, wire.framed(json.dumps(asdict(standing)).encode()))
+    if limits.required.difference(standing.layers):
         return wire.LAYER_MISSING
     request = json.loads(wire.read_frame(stream, wire.MOST_REQUEST))
-    answer = (
-        execution.check(request["source"], declaration)
-        if request["only_check"]
-        else execution.run(request, declaration)
-    )
+    answer = execution.answer(request, declaration)
     data = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
     if len(data) > wire.MOST_ANSWER:
         return wire.TOO_LARGE
@@ -179,8 +225,12 @@ def main(descriptor: int) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
+    zygote = Zygote(control, declaration, limits)
+    if why := zygote.unfit():
+        control.send(why.encode()[: wire.MOST_WORDS])
+        return
     control.send(wire.READY)
-    Zygote(control, declaration, limits).serve()
+    zygote.serve()
 
 
 if __name__ == "__main__":

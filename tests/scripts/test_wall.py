@@ -150,5 +150,8 @@ def test_a_demanded_layer_that_is_missing_runs_nothing() -> None:
     )
     assert run.stdout.splitlines() == [
         "ok False",
-        "The script sandbox is not available: this machine does not have the demanded layer landlock.",
+        (
+            "The script sandbox is not available: this machine does not have the demanded layer landlock "
+            "(this kernel has no Landlock)."
+        ),
     ]
