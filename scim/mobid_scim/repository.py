@@ -77,6 +77,14 @@ class Writes(Protocol):
 
 
 @runtime_checkable
+class Holds(Protocol):
+    """A repository of a `Transaction` that can keep others from a resource."""
+
+    def hold(self, resource_id: str) -> None:
+        """Let nobody else write the resource until the transaction ends, or raise NotFound."""
+
+
+@runtime_checkable
 class Seeks(Protocol):
     """A repository whose lists can be walked from place to place, at the same cost however deep."""
 

@@ -1,6 +1,7 @@
 """The operations of the protocol over repositories: everything but HTTP."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -23,10 +24,10 @@ from mobid_scim.patch_rows import row_changes, rows_of
 from mobid_scim.path import quoted
 from mobid_scim.projection import Projection
 from mobid_scim.put import replaced
-from mobid_scim.repository import Change, Deletes, ResourceRepository, Seeks, Writes
+from mobid_scim.repository import Change, Deletes, Holds, ResourceRepository, Seeks, Writes
 from mobid_scim.resource import Operation, Resource, ResourceType, StoredResource, represent
 from mobid_scim.rows import RowChanges
-from mobid_scim.transaction import Transaction, Transactional
+from mobid_scim.transaction import ResultT, Transaction, Transactional, settled
 from mobid_scim.validation import read_resource
 
 CallerT = TypeVar("CallerT")
@@ -37,7 +38,7 @@ Precondition = Callable[[str], bool]
 _Plan = Callable[[StoredResource, Resource], Resource]
 """Makes the resource after a change from what is stored, as a whole and without rows."""
 
-_ATTEMPTS: Final = 3
+_MORE_ATTEMPTS: Final = 2
 _LONGEST_ID: Final = 256
 
 
@@ -90,6 +91,8 @@ class Service(Generic[CallerT]):
         self.cursors = cursors
         self.dialect_of = dialect_of
         self._me = me
+        self.is_bound = False
+        """Whether it is a part of one transaction, which others end."""
         if cursors is not None:
             self._check_seeks()
 
@@ -101,6 +104,7 @@ class Service(Generic[CallerT]):
     def bound(self, transaction: Transaction) -> "Service[CallerT]":
         """Return the same service on the repositories of one transaction."""
         inside = copy(self)
+        inside.is_bound = True
         inside.endpoints = {
             name: Endpoint(endpoint.type, _within(transaction, name))
             for name, endpoint in self.endpoints.items()
@@ -156,8 +160,8 @@ class Service(Generic[CallerT]):
     ) -> StoredResource:
         """Store a new resource (RFC 7644, 3.3)."""
         repository = self._writable(caller, scope, Operation.CREATE)[1]
-        said = self.dialect_of(caller).resource(body, scope)
-        return repository.create(read_resource(said, scope), projection=projection)
+        new = read_resource(self.dialect_of(caller).resource(body, scope), scope)
+        return self._settled(lambda: repository.create(new, projection=projection))
 
     def replace(
         self,
@@ -207,11 +211,15 @@ class Service(Generic[CallerT]):
         if not isinstance(repository, Deletes):
             raise _not_there(scope, Operation.DELETE)
         checked_id = _checked_id(resource_id, scope)
-        expected = None
-        if precondition is not None:
-            stored = repository.get(checked_id, projection=Projection(scope))
-            expected = _expect(stored, precondition)
-        repository.delete(checked_id, expected_version=expected)
+
+        def remove() -> None:
+            expected = None
+            if precondition is not None:
+                stored = repository.get(checked_id, projection=Projection(scope))
+                expected = _expect(stored, precondition)
+            repository.delete(checked_id, expected_version=expected)
+
+        self._settled(remove)
 
     def _change(
         self,
@@ -224,29 +232,63 @@ class Service(Generic[CallerT]):
         """Carry out a PUT or PATCH.
 
         Without a precondition, a change that meets another one is computed again, from what the
-        other one left.
+        other one left, and while nobody else may write where storage can promise that.
         """
-        repository, writer = self._writable(caller, scope, writing.operation)
+        self._writable(caller, scope, writing.operation)
         checked_id = _checked_id(resource_id, scope)
-        for _ in range(_ATTEMPTS):
-            stored = repository.get(checked_id, projection=Projection.without_rows(scope))
-            _expect(stored, writing.precondition)
-            before = self._without_rows(stored, scope)
-            after = plan(stored, before)
-            change = Change(id=checked_id, before=before, after=after, rows=writing.rows)
-            if change.rows_only and not change.rows:
-                return repository.get(checked_id, projection=writing.projection)
-            free = change.rows_only and writing.precondition is None
+
+        def alone() -> StoredResource:
+            return self._changed(self._repository_of(caller, scope), checked_id, plan, writing)
+
+        def while_held() -> StoredResource:
+            with self._holding(caller, scope, checked_id) as repository:
+                return self._changed(repository, checked_id, plan, writing)
+
+        for change in (alone, *(while_held,) * _MORE_ATTEMPTS):
             try:
-                return writer.replace(
-                    change,
-                    expected_version=None if free else stored.version,
-                    projection=writing.projection,
-                )
+                return self._settled(change)
             except PreconditionFailed:
                 if writing.precondition is not None:
                     raise
         raise Conflict(f"{scope.name} {quoted(resource_id)} keeps changing; send it again.")
+
+    def _changed(
+        self, repository: ResourceRepository, resource_id: str, plan: _Plan, writing: _Writing
+    ) -> StoredResource:
+        """Change what is stored, or raise PreconditionFailed if another change comes between."""
+        scope = writing.projection.scope
+        stored = repository.get(resource_id, projection=Projection.without_rows(scope))
+        _expect(stored, writing.precondition)
+        before = self._without_rows(stored, scope)
+        after = plan(stored, before)
+        change = Change(id=resource_id, before=before, after=after, rows=writing.rows)
+        if change.rows_only and not change.rows:
+            return repository.get(resource_id, projection=writing.projection)
+        if not isinstance(repository, Writes):
+            raise _not_there(scope, writing.operation)
+        free = change.rows_only and writing.precondition is None
+        expected = None if free else stored.version
+        return repository.replace(change, expected_version=expected, projection=writing.projection)
+
+    @contextmanager
+    def _holding(
+        self, caller: CallerT, scope: ResourceType, resource_id: str
+    ) -> Iterator[ResourceRepository]:
+        """Give a repository in a transaction in which nobody else writes the resource."""
+        if self.unit is None or self.is_bound:
+            repository = self._repository_of(caller, scope)
+            if self.is_bound:
+                _hold(repository, resource_id)
+            yield repository
+        else:
+            with self.unit(caller) as transaction:
+                repository = transaction.repository(scope.name)
+                _hold(repository, resource_id)
+                yield repository
+
+    def _settled(self, do: Callable[[], ResultT]) -> ResultT:
+        """Do it, again if others were in the way; a part of a transaction is not done again alone."""
+        return do() if self.is_bound else settled(do)
 
     def _without_rows(self, stored: StoredResource, scope: ResourceType) -> Resource:
         whole = represent(stored, scope, self.base_url)
@@ -257,6 +299,9 @@ class Service(Generic[CallerT]):
         self, caller: CallerT, scope: ResourceType, operation: Operation
     ) -> ResourceRepository:
         self.check_available(scope, operation)
+        return self._repository_of(caller, scope)
+
+    def _repository_of(self, caller: CallerT, scope: ResourceType) -> ResourceRepository:
         return self.endpoints[scope.name].repository(caller)
 
     def _writable(
@@ -297,6 +342,11 @@ def _planned_patch(
 
 def _within(transaction: Transaction, name: str) -> Callable[[object], ResourceRepository]:
     return lambda _: transaction.repository(name)
+
+
+def _hold(repository: ResourceRepository, resource_id: str) -> None:
+    if isinstance(repository, Holds):
+        repository.hold(resource_id)
 
 
 def _not_there(scope: ResourceType, operation: Operation) -> NotYetImplemented:

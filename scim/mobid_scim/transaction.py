@@ -2,11 +2,43 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from mobid_scim.repository import ResourceRepository
 
 CallerT = TypeVar("CallerT")
+ResultT = TypeVar("ResultT")
+
+_ATTEMPTS: Final = 5
+"""Of several that wait for each other one gets through each time, so this many need no luck."""
+
+
+class Undone(Exception):
+    """A transaction is undone as a whole, whichever of its parts was in the way of others.
+
+    Repositories of transactions, and transactions raise it. `reason` is what the caller is told,
+    unless the same work is worth doing `again` at once, and then succeeds.
+    """
+
+    def __init__(self, reason: Exception, *, again: bool) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+        self.again = again
+
+
+def settled(do: Callable[[], ResultT]) -> ResultT:
+    """Return what a transaction returns; one that is undone is begun again where that is worth it.
+
+    That is at most five times in all; then the reason is raised. Nothing of what it does may be told
+    to anybody before it ends.
+    """
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            return do()
+        except Undone as undone:
+            if not (undone.again and left):
+                raise undone.reason from undone
+    raise AssertionError("The last attempt returns, or raises.")
 
 
 class Transaction(Protocol):
@@ -29,4 +61,5 @@ Transactional = Callable[[CallerT], AbstractContextManager[Transaction]]
 """Begins a transaction. Leaving the block commits, or raises; leaving by an exception rolls back.
 
 It may raise a SCIMError or an error of the product that the app translates: then nothing is stored.
+Where it raises `Undone`, it may be begun again.
 """

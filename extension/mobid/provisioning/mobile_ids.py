@@ -162,9 +162,13 @@ class MobileIDs(Repository):
             self.place.forget_external_ids(unit.connection, resource_id)
             unit.audit(self.caller.actor, "mobile_id.delete", "mobile_id", resource_id)
 
+    @override
+    def keep(self, unit: SQLUnit, resource_id: str) -> None:
+        unit.users.lock(self.row(unit.connection, resource_id).user_id)
+
     def _locked(self, unit: SQLUnit, mobile_id: str, expected_version: str | None) -> MobileID:
         """Return a mobile ID as the clock has it; nobody else writes about its user meanwhile."""
-        unit.users.lock(self.row(unit.connection, mobile_id).user_id)
+        self.keep(unit, mobile_id)
         # Read again: it may have changed, or gone, before the lock was ours.
         version = str(self.row(unit.connection, mobile_id).version)
         if expected_version not in {None, version}:

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mobid.storage import Contended, DatabaseUnavailable
 from mobid.storage.engine import translated
 from mobid.storage.scim_filter import OPERATORS
 from mobid.storage.scim_seek import seek
 from mobid_scim.errors import NotFound
 from mobid_scim.listing import Page
 from mobid_scim.path import quoted
+from mobid_scim.transaction import Undone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +33,18 @@ if TYPE_CHECKING:
     from mobid_scim.listing import Query
     from mobid_scim.projection import Projection
     from mobid_scim.resource import StoredResource
+
+
+@contextmanager
+def undone_as_a_whole() -> Iterator[None]:
+    """Tell the engine that a transaction has failed, and not what it was about to do.
+
+    Who gave way to others in a circle of locks has good prospects; who waited in vain has waited enough.
+    """
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        raise Undone(error, again=isinstance(error, Contended)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +111,15 @@ class Repository(ABC):
             shown = self.shown(connection, found.rows, query.projection)
             return Page(shown, found.total, found.next, found.previous)
 
+    def hold(self, resource_id: str) -> None:
+        """Let nobody else write the resource until the unit ends, or raise NotFound."""
+        with self.writing() as unit:
+            self.keep(unit, resource_id)
+
+    def keep(self, unit: SQLUnit, resource_id: str) -> None:
+        """Lock what those who write it lock."""
+        self.row(unit.connection, resource_id, lock=True)
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection to read with."""
@@ -104,18 +127,18 @@ class Repository(ABC):
             with self.parts.transactions.reading() as connection:
                 yield connection
         else:
-            with translated():
+            with undone_as_a_whole(), translated():
                 yield self.unit.connection
 
     @contextmanager
     def writing(self) -> Iterator[SQLUnit]:
         """Give a unit of work; unless it is somebody else's, it is committed at the end."""
         if self.unit is None:
-            with self.parts.units() as unit:
+            with undone_as_a_whole(), self.parts.units() as unit:
                 yield unit
                 unit.commit()
         else:
-            with translated():
+            with undone_as_a_whole(), translated():
                 yield self.unit
 
     def one(

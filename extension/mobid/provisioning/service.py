@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from mobid.provisioning.groups import Groups
 from mobid.provisioning.mobile_ids import MobileIDs
-from mobid.provisioning.reading import Parts, Repository
+from mobid.provisioning.reading import Parts, Repository, undone_as_a_whole
 from mobid.provisioning.together import Together
 from mobid.provisioning.types import GROUP_TYPE, MOBILE_ID_TYPE, USER_TYPE
 from mobid.provisioning.users import Users
@@ -87,7 +87,7 @@ def _together(parts: Parts, caller: Caller) -> Iterator[Together]:
     def bind(name: str, unit: SQLUnit) -> Repository:
         return _KINDS[name][1](parts, caller, unit)
 
-    with parts.units() as unit:
+    with undone_as_a_whole(), parts.units() as unit:
         yield Together(unit, bind)
         unit.commit()
 

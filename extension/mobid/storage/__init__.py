@@ -3,6 +3,7 @@
 from mobid.storage.engine import Transactions, open_engine
 from mobid.storage.errors import (
     ConstraintBroken,
+    Contended,
     DatabaseUnavailable,
     MisusedUnit,
     StorageError,
@@ -14,6 +15,7 @@ from mobid.storage.unit_of_work import SQLUnits
 
 __all__ = [
     "ConstraintBroken",
+    "Contended",
     "DatabaseUnavailable",
     "MisusedUnit",
     "SQLUnits",

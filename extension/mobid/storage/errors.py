@@ -4,6 +4,7 @@ StorageError
 ├── Unstorable            a value that one of the databases, or a column, cannot hold
 ├── ConstraintBroken      a rule that the database keeps was about to be broken; nothing was written
 ├── DatabaseUnavailable   the database is away, full or too busy; the same call may work later
+│   └── Contended         others were in the way, and the transaction is undone; it may work at once
 ├── UnsuitableDatabase    an address, a build, a file or a schema that mobid cannot run on
 ├── UnknownKind           no table has work of that kind
 ├── NoDeadLetter          a row to put back that is not there, or not dead
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from sqlalchemy import MetaData, Table
 
 _SQLITE_UNIQUE: Final = re.compile(r"UNIQUE constraint failed: (?P<columns>.+)")
+# Deadlock detected, and serialization failure. Who waited for a lock too long has waited enough.
+_CONTENDED: Final = frozenset({"40P01", "40001"})
 _SQLITE_CHECK: Final = re.compile(r"CHECK constraint failed: (?P<name>\w+)")
 
 
@@ -69,6 +72,10 @@ class DatabaseUnavailable(StorageError):
         super().__init__(
             f"The database is not available ({problem}). The same call may work later."
         )
+
+
+class Contended(DatabaseUnavailable):
+    """Transactions waited for each other in a circle, and this one was chosen to give way."""
 
 
 class UnsuitableDatabase(StorageError):
@@ -123,7 +130,8 @@ def from_database(error: SQLAlchemyError, metadata: MetaData) -> Exception:
     if isinstance(error, IntegrityError):
         return ConstraintBroken(broken_constraint(error, metadata))
     if _is_away(error):
-        return DatabaseUnavailable(_cause(error))
+        kind = Contended if _sqlstate(error) in _CONTENDED else DatabaseUnavailable
+        return kind(_cause(error))
     if isinstance(error, PendingRollbackError):
         return DatabaseUnavailable("its connection was lost in the middle of a transaction")
     if isinstance(error, TimeoutError):
@@ -140,6 +148,11 @@ def _is_away(error: SQLAlchemyError) -> TypeGuard[DBAPIError]:
         return True
     # PostgreSQL calls it an internal error when it ends a transaction that was idle too long.
     return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    """Return what PostgreSQL calls the error; SQLite, with one writer at a time, has no circles."""
+    return getattr(error.orig, "sqlstate", None)
 
 
 def _cause(error: DBAPIError) -> str:

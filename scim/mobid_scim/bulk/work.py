@@ -32,6 +32,7 @@ from mobid_scim.path import quoted
 from mobid_scim.projection import Projection
 from mobid_scim.resource import Operation, ResourceType, StoredResource, Values, location
 from mobid_scim.service import Precondition, Service
+from mobid_scim.transaction import Transactional, Undone, settled
 
 CallerT = TypeVar("CallerT")
 StepT = TypeVar("StepT")
@@ -68,11 +69,20 @@ def carry_out(
     """Do what a request asks for, and return the results of what was begun.
 
     It is one transaction where the service has them; an error of its beginning or its end is
-    raised, and then nothing is stored.
+    raised, and then nothing is stored. Where others were in its way, it is begun again as a whole.
     """
     if service.unit is None:
         return _Work(service, terms, request.operations).run(request.fail_on_errors)
-    with service.unit(terms.caller) as transaction:
+    return settled(partial(_carry_out_together, request, service, service.unit, terms))
+
+
+def _carry_out_together(
+    request: BulkRequest,
+    service: Service[CallerT],
+    unit: Transactional[CallerT],
+    terms: Terms[CallerT],
+) -> list[Result]:
+    with unit(terms.caller) as transaction:
         bound, savepoint = service.bound(transaction), transaction.savepoint
         return _Work(bound, terms, request.operations, savepoint).run(request.fail_on_errors)
 
@@ -163,9 +173,11 @@ class _Work(Generic[CallerT]):
         return results
 
     def _step(self, index: int, do: Callable[[], StepT]) -> StepT:
-        """Do something for an operation; whatever goes wrong is the result of that one."""
+        """Do something for an operation; whatever goes wrong with it is the result of that one."""
         try:
             return do()
+        except Undone:
+            raise
         except Exception as error:
             raise _StepFailed(index, error) from error
 
