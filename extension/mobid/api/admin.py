@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from flask import g, request, url_for
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from mobid.api import scripts
+from mobid.api import progress, scripts
 from mobid.api.bodies import Integer, JSONBlueprint, Strict
-from mobid.api.errors import NotBuilt
 from mobid.api.scripts import (
     EvaluationAnswer,
     ReleaseAnswer,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from mobid.auth.tokens import TokenCaller
     from mobid.domain.users import User
     from mobid.processes.option_scripts import OptionScriptLife
+    from mobid.processes.script_comparison import ScriptComparisons
 
 PREFIX: Final = "/admin/v1"
 
@@ -51,7 +51,12 @@ class DryRunOrder(Strict):
     version = Integer()
     user = fields.Nested(SampleUser)
     user_id = fields.String(validate=validate.Length(min=1, max=64))
-    filter = fields.String(metadata={"description": "Not available in this version."})
+    filter = fields.String(
+        metadata={
+            "description": "All users that a SCIM filter matches (RFC 7644, 3.4.2.2). The answer is a "
+            "stream of lines then."
+        }
+    )
 
     @validates_schema
     def one_of_each(self, data: dict[str, Any], **_: Any) -> None:
@@ -103,7 +108,10 @@ class RollbackOrder(Strict):
 
 
 def blueprint(
-    life: OptionScriptLife, *, authenticate: Callable[[Request], TokenCaller]
+    life: OptionScriptLife,
+    comparisons: ScriptComparisons,
+    *,
+    authenticate: Callable[[Request], TokenCaller],
 ) -> Blueprint:
     """Build the blueprint. To look needs the scope `admin:read`, all else `admin:script`."""
     admin = JSONBlueprint(
@@ -125,7 +133,7 @@ def blueprint(
         return response
 
     _reading_routes(admin, life)
-    _trying_routes(admin, life)
+    _trying_routes(admin, life, comparisons)
     _changing_routes(admin, life)
     return admin
 
@@ -155,7 +163,9 @@ def _reading_routes(admin: Blueprint, life: OptionScriptLife) -> None:
         return scripts.version_of(life.version(name, number))
 
 
-def _trying_routes(admin: Blueprint, life: OptionScriptLife) -> None:
+def _trying_routes(
+    admin: Blueprint, life: OptionScriptLife, comparisons: ScriptComparisons
+) -> None:
     """Add what has no effect."""
 
     @admin.post("/scripts/<name>/check")
@@ -179,20 +189,24 @@ def _trying_routes(admin: Blueprint, life: OptionScriptLife) -> None:
     @admin.post("/scripts/<name>/dry-run")
     @admin.arguments(DryRunOrder)
     @admin.response(200, EvaluationAnswer)
-    def dry_run(order: dict[str, Any], name: str) -> dict[str, Any]:
-        """Run a script, stored or not, on a sample or on a real user; nothing comes of it."""
-        user = _user(order, life)
+    @admin.alt_response(
+        200,
+        schema=progress.ComparisonLine,
+        content_type=progress.MEDIA_TYPE,
+        description="With a `filter`: lines of progress, and the differences to the active version "
+        "in the last one. Closing the connection ends it.",
+        success=True,
+    )
+    def dry_run(order: dict[str, Any], name: str) -> dict[str, Any] | Response:
+        """Run a script, stored or not, on a sample, a real user or many; nothing comes of it."""
         stored = life.version(name, order["version"]) if "version" in order else None
         source = order["source"] if stored is None else stored.source
-        return scripts.evaluation(life.dry_run(name, source, user))
+        if "filter" in order:
+            return progress.streamed(comparisons.run(name, source, order["filter"]))
+        return scripts.evaluation(life.dry_run(name, source, _user(order, life)))
 
 
 def _user(order: dict[str, Any], life: OptionScriptLife) -> User:
-    if "filter" in order:
-        raise NotBuilt(
-            "A dry run on all users that a filter matches is not available in this version; "
-            "name one by user_id, or send a sample in user."
-        )
     return sample_user(order["user"]) if "user" in order else life.user(order["user_id"])
 
 

@@ -5,7 +5,6 @@ RequestRefused
 ├── InvalidBody             JSON, but not what this address takes; every fault with its field
 ├── NoCodeToShow            a picture is asked for where there is no code
 ├── NoSuchCA                a CA that we do not publish for, or that publishes no such thing
-├── NotBuilt                asked for by the interface, not there in this version
 └── DeviceRequestRefused    what a phone sent is not signed as agreed (`mobid.api.device.errors`)
 """
 
@@ -62,9 +61,3 @@ class NoSuchCA(RequestRefused):
 
     def __init__(self, name: str, thing: str) -> None:
         super().__init__(f'There is no {thing} of a CA "{name}" here.')
-
-
-class NotBuilt(RequestRefused):
-    """This version does not have it."""
-
-    code = "NOT_IMPLEMENTED"

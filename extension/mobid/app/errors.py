@@ -70,7 +70,6 @@ TABLE: Final[Mapping[type[Exception], Row]] = {
     processes.NotFound: Row(404),
     api.NoSuchCA: Row(404),
     api.NoCodeToShow: Row(409),
-    api.NotBuilt: Row(501),
     processes.UserNotActive: Row(409),
     processes.MobileIDSuspended: Row(409),
     processes.MobileIDNotActive: Row(409),

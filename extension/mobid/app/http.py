@@ -18,6 +18,7 @@ from mobid.app.errors import meaning_of
 from mobid.app.readiness import readiness_of
 from mobid.app.scim import authenticate_scim, dialect_of, scim_error_of
 from mobid.auth.sessions import cookie_settings
+from mobid.provisioning import SCIM_PREFIX
 from mobid.storage.tables.access import Audience
 from mobid_scim.http import blueprint as scim_blueprint
 from mobid_scim.http import unrouted as scim_unrouted
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from mobid.domain.users import User
     from mobid.processes.views import Message
 
-SCIM_PREFIX: Final = "/scim/v2"
 LARGEST_BODY: Final = 1024 * 1024
 SAMPLE_USERS: Final = 30
 
@@ -69,6 +69,7 @@ def create_app(product: Product) -> Flask:
             ),
             admin.blueprint(
                 product.scripts,
+                product.comparisons,
                 authenticate=lambda request: product.tokens.caller(request.headers, Audience.ADMIN),
             ),
             pki.blueprint(product.publishers),

@@ -16,6 +16,7 @@ from mobid.config import key_folder, read_keys
 from mobid.jobs import Effects, Periodic, Timing
 from mobid.notify import SMTPMailer
 from mobid.optionscripts import SHIPPED, SHIPPED_EXPIRING, ExpiringScripts, OptionScripts
+from mobid.optionscripts import Limits as ScriptLimits
 from mobid.processes.ca_gone import LostAuthorities
 from mobid.processes.care import Care
 from mobid.processes.certificate_work import CertificateWork
@@ -30,8 +31,10 @@ from mobid.processes.mass_changes import MassChangeGuard
 from mobid.processes.option_scripts import ManagedScript, OptionScriptLife
 from mobid.processes.reconciliation import Reconciliation
 from mobid.processes.runner import Runner
+from mobid.processes.script_comparison import ScriptComparisons
 from mobid.processes.settlement import Settlement
 from mobid.processes.timeouts import TimeOuts
+from mobid.provisioning import SCIM_PREFIX, UserPopulation
 from mobid.storage import SQLUnits, Transactions, open_engine
 from mobid.storage.audit_log import AuditLog
 from mobid.storage.ca_store import SQLCAStore
@@ -95,8 +98,11 @@ class Product:
         }
         mailer = mailer or mailer_of(settings)
         released = settings.scripts.released
-        self.sandbox: Final = OptionScripts(mail=mailer is not None, released=released)
-        self.expiring: Final = ExpiringScripts(released=released)
+        walls = ScriptLimits(
+            required=frozenset(settings.scripts.layers), development=settings.scripts.development
+        )
+        self.sandbox: Final = OptionScripts(walls, mail=mailer is not None, released=released)
+        self.expiring: Final = ExpiringScripts(walls, released=released)
         self.settlement: Final = Settlement(phone_confirm=settings.times.phone_confirm)
         self.certificate_work: Final = CertificateWork(
             self.units,
@@ -133,6 +139,9 @@ class Product:
             [ManagedScript(self.sandbox, SHIPPED), ManagedScript(self.expiring, SHIPPED_EXPIRING)],
             settings.scripts,
         )
+        self.comparisons: Final = ScriptComparisons(
+            self.scripts, UserPopulation(self.units, settings.public_url + SCIM_PREFIX), self.clock
+        )
         self.phones: Final = PhoneSide(self.units, settings.times)
         self.attempts: Final = Attempts(self.units, settings.limits)
         self.runner: Final = Runner(
@@ -141,7 +150,13 @@ class Product:
                 times=settings.times,
                 max_codes=settings.max_codes,
                 codes=codes,
-                decision=OptionDecision(self.units, self.sandbox, SHIPPED, settings.authority),
+                decision=OptionDecision(
+                    self.units,
+                    self.sandbox,
+                    SHIPPED,
+                    settings.authority,
+                    quarantine=settings.scripts.quarantine,
+                ),
                 ca=settings.authority,
                 public_url=settings.public_url,
                 mails=mails(settings.limits),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from mobid.config.errors import Fault
 from mobid.config.found import ABSENT, Found
@@ -66,8 +67,22 @@ def _mail_in_time(read: Mapping[str, Any], found: Mapping[str, Found]) -> Iterat
         yield Fault("mail.timeout", source, problem)
 
 
+def _development_at_home(read: Mapping[str, Any], found: Mapping[str, Found]) -> Iterator[Fault]:
+    """Scripts without walls are for whoever writes them, at a server that nobody else can reach."""
+    host = urlsplit(read.get("public_url", "")).hostname
+    if read.get("scripts.development") and host and not is_loopback(host):
+        problem = (
+            f"development mode runs scripts without walls, and {host} is no address of this machine "
+            "alone; leave it out, and run the server on Linux."
+        )
+        yield Fault("scripts.development", found["scripts.development"].source, problem)
+
+
 def _default(group: type, name: str) -> Any:
     return {one.name: one.default for one in fields(group)}[name]
 
 
-_RULES: Final = (_complete_groups, _mail_login, _mail_in_the_clear, _mail_in_time)
+_RULES: Final = (
+    *(_complete_groups, _mail_login, _mail_in_the_clear, _mail_in_time),
+    _development_at_home,
+)

@@ -35,6 +35,7 @@ from mobid.config.readers import (
 )
 from mobid.config.secret import Secret  # noqa: TC001 - see above
 from mobid.domain.users import SCRIPT_ATTRIBUTES
+from mobid_scripts.limits import LAYERS
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8080
@@ -148,6 +149,19 @@ class ScriptRules:
         Accepts(several(SCRIPT_ATTRIBUTES), f"a list out of {', '.join(SCRIPT_ATTRIBUTES)}"),
         "Which attributes of users scripts may read; a script that reads another one is refused.",
     ] = SCRIPT_ATTRIBUTES
+    quarantine: Annotated[
+        Flag,
+        "Whether a version that got out of its language is not run again until it is released.",
+    ] = True
+    layers: Annotated[
+        tuple[str, ...],
+        Accepts(several(LAYERS), f"a list out of {', '.join(LAYERS)}"),
+        "Which layers of the sandbox must stand: where one is missing, no script runs.",
+    ] = ("rlimits", "no_new_privs", "seccomp")
+    development: Annotated[
+        Flag,
+        "Whether scripts run without walls on a system that has none, to try them. Never for real.",
+    ] = False
 
 
 class LogLevel(StrEnum):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import structlog
 from typing_extensions import override
 
 from mobid.domain.options import Kind, Notify, Options, QRLocation, Recovery, Validity
 from mobid.domain.users import SCRIPT_ATTRIBUTES
+from mobid.optionscripts.recall import Recall
 from mobid.optionscripts.released import attributes_of, defaults_for, sample_user
 from mobid.optionscripts.stored_tests import read_tests, result_of
 from mobid.optionscripts.words import declaration, expiring_declaration
@@ -41,13 +42,21 @@ class ScriptLanguage:
     fault, are raised: nothing was decided then, and nothing may be issued.
     """
 
+    personal: ClassVar[frozenset[str]] = frozenset()
+    """The options whose default is the user's own."""
+
     def __init__(self, declared: Declaration, limits: Limits | None = None) -> None:
         self.declaration: Final = declared
         self._sandbox = Sandbox(declared, limits)
+        self._recall = Recall(self)
 
     def defaults_for(self, user: User) -> dict[str, object]:
         """Return every option as it is when a script does not set it, in plain form."""
         raise NotImplementedError
+
+    def finished(self, evaluation: Evaluation) -> Evaluation:
+        """Return an evaluation that has values, with all that follows from them."""
+        return evaluation
 
     def check(self, source: str) -> Evaluation:
         """Compile a script, in the sandbox too, and return everything that is wrong with it."""
@@ -69,7 +78,7 @@ class ScriptLanguage:
                 defaults=self.defaults_for(user),
                 now=at,
             )
-        return Evaluation(
+        evaluation = Evaluation(
             outcome=Outcome(run.outcome.value),
             values=run.options,
             refusal=run.refusal,
@@ -78,6 +87,15 @@ class ScriptLanguage:
             layers=run.layers,
             ms=run.ms,
         )
+        return evaluation if evaluation.values is None else self.finished(evaluation)
+
+    def recall(self, source: str, user: User, *, at: datetime) -> Evaluation:
+        """Return what `evaluate` returns, without a run if all that the script can read was the same."""
+        return self._recall.evaluate(source, user, at=at)
+
+    def depends_on_user(self, source: str) -> bool:
+        """Tell whether the result of a script can be another one for another user."""
+        return bool(self.personal or self._recall.uses(source).attributes)
 
     def read_tests(self, plain: Sequence[object]) -> tuple[ScriptTest, ...]:
         """Read tests from plain values; raise `InvalidInput` with the first fault of one."""
@@ -96,6 +114,11 @@ class ScriptLanguage:
             for test in tests
         )
 
+    def walls(self) -> engine.Walls:
+        """Return which layers stand around scripts on this machine, and why the others do not."""
+        with _availability():
+            return self._sandbox.survey()
+
     def is_alive(self) -> bool:
         """Tell whether scripts can run; a fork server that is not there is started by asking."""
         if self._sandbox.server_pid is not None:
@@ -110,6 +133,8 @@ class ScriptLanguage:
 
 class OptionScripts(ScriptLanguage):
     """`MobileIDScriptOptions`: the options of a mobile ID."""
+
+    personal = frozenset({"user_id", "profile_name"})
 
     def __init__(
         self,
@@ -126,12 +151,11 @@ class OptionScripts(ScriptLanguage):
         return defaults_for(user)
 
     @override
-    def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
-        """Run a script on the released attributes of a user, as of a moment."""
-        evaluation = super().evaluate(source, user, at=at)
-        if evaluation.values is None:
+    def finished(self, evaluation: Evaluation) -> Evaluation:
+        values = evaluation.values
+        if values is None:
             return evaluation
-        return _offered_once(replace(evaluation, options=_options(evaluation.values)))
+        return _offered_once(replace(evaluation, options=_options(values)))
 
 
 class ExpiringScripts(ScriptLanguage):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
@@ -385,6 +385,15 @@ class OptionScript(Protocol):
     def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
         """Run a script on the released attributes of a user."""
 
+    def recall(self, source: str, user: User, *, at: datetime) -> Evaluation:
+        """Return what `evaluate` returns, without a run if all that the script can read was the same.
+
+        It is for many users at once; what something is issued for is a run of its own.
+        """
+
+    def depends_on_user(self, source: str) -> bool:
+        """Tell whether the result of a script can be another one for another user."""
+
     def read_tests(self, plain: Sequence[object]) -> tuple[ScriptTest, ...]:
         """Read tests from plain values; raise `InvalidInput` with the first fault of one."""
 
@@ -392,6 +401,16 @@ class OptionScript(Protocol):
         self, source: str, tests: Sequence[ScriptTest], *, at: datetime
     ) -> tuple[ScriptTestResult, ...]:
         """Run tests, each at its own moment or else this one."""
+
+
+class Population(Protocol):
+    """The users that a filter of SCIM matches (RFC 7644, 3.4.2.2)."""
+
+    def count(self, filter_text: str) -> int:
+        """Return how many there are now; raise `InvalidInput` for what is no filter over users."""
+
+    def pages(self, filter_text: str, size: int) -> Iterator[Sequence[User]]:
+        """Yield them page by page, each page read when it is asked for; raise as `count` does."""
 
 
 class AuthorityDirectory(Protocol):

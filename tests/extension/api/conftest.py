@@ -20,6 +20,8 @@ from mobid.processes.get import Parts
 from mobid.processes.limits import Attempts, mails
 from mobid.processes.option_scripts import ManagedScript, OptionScriptLife
 from mobid.processes.runner import Runner
+from mobid.processes.script_comparison import ScriptComparisons
+from mobid.provisioning import UserPopulation
 from mobid.storage.frontends import FrontEnds
 from mobid.storage.tables.access import Audience
 from mobid.storage.tokens import APITokens
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from flask.testing import FlaskClient
+    from flask_smorest import Blueprint
 
     from mobid.ca.builtin import BuiltinCA
     from mobid.optionscripts import ExpiringScripts, OptionScripts
@@ -54,6 +57,12 @@ def life(
     """The life of option scripts."""
     scripts = [ManagedScript(sandbox, shipped), ManagedScript(expiring, SHIPPED_EXPIRING)]
     return OptionScriptLife(units, scripts)
+
+
+@pytest.fixture
+def comparisons(units: SQLUnits, life: OptionScriptLife, clock: Clock) -> ScriptComparisons:
+    """Dry runs over many users."""
+    return ScriptComparisons(life, UserPopulation(units, f"{PUBLIC_URL}/scim/v2"), clock)
 
 
 @pytest.fixture
@@ -100,19 +109,27 @@ def assertions(transactions: Transactions, units: SQLUnits) -> Assertions:
 
 
 @pytest.fixture
+def administration(
+    life: OptionScriptLife, comparisons: ScriptComparisons, tokens: BearerTokens
+) -> Blueprint:
+    """The interface of administrators."""
+
+    def who_administrates(request: Any) -> Any:
+        return tokens.caller(request.headers, Audience.ADMIN)
+
+    return admin.blueprint(life, comparisons, authenticate=who_administrates)
+
+
+@pytest.fixture
 def app(
     runner: Runner,
-    life: OptionScriptLife,
-    tokens: BearerTokens,
+    administration: Blueprint,
     assertions: Assertions,
     builtin_ca: BuiltinCA,
 ) -> Flask:
     """An app with all JSON interfaces of this product, beside a page."""
     flask = Flask(__name__)
     problems = Problems(meaning_of)
-
-    def who_administrates(request: Any) -> Any:
-        return tokens.caller(request.headers, Audience.ADMIN)
 
     def who_is_there(request: Any) -> Any:
         return assertions.caller(request.headers)
@@ -125,7 +142,7 @@ def app(
         flask,
         [
             hooks.blueprint(runner, authenticate=who_is_there, problems=problems),
-            admin.blueprint(life, authenticate=who_administrates),
+            administration,
             pki.blueprint({builtin_ca.name: builtin_ca}),
         ],
         problems=problems,

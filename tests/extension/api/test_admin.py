@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,8 @@ from mobid.optionscripts import SHIPPED_VERSION_0
 from mobid.storage.tables.access import Audience
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
@@ -282,11 +285,6 @@ class TestTrying:
         problem = refused(console.post("/dry-run", source=GOOD, user=sample), 422, "INVALID_INPUT")
         assert problem["errors"] == {"user.departement": ["Unknown field."]}
 
-    def test_a_filter_is_not_built(self, console: Console) -> None:
-        """The problem says what is there instead."""
-        answer = console.post("/dry-run", source=GOOD, filter='department eq "Finance"')
-        assert "name one by user_id" in refused(answer, 501, "NOT_IMPLEMENTED")["detail"]
-
     @pytest.mark.parametrize(
         ("body", "field"),
         [
@@ -312,6 +310,86 @@ class TestTrying:
     def test_who_is_not_there(self, console: Console) -> None:
         """A real user has to be."""
         refused(console.post("/dry-run", source=GOOD, user_id="nobody"), 404, "NOT_FOUND")
+
+
+class TestMany:
+    """A dry run on all users that a filter matches, as a stream of lines."""
+
+    @pytest.fixture
+    def people(self, new_user: Callable[..., str]) -> None:
+        """Some, in three departments."""
+        for number in range(5):
+            new_user(f"fin{number}", department="Finance")
+        new_user("kay", department="Kitchen")
+        new_user("lou")
+
+    @pytest.mark.usefixtures("people")
+    def test_the_differences_to_the_active_version(self, console: Console) -> None:
+        """In few lines, with what concerns most users first."""
+        source = GOOD + '\nif user.department == "Kitchen":\n    refuse("No phones here.")'
+        answer = console.post("/dry-run", source=source, filter="user Name pr")
+        assert refused(answer, 422, "INVALID_INPUT")["errors"].keys() == {"filter"}
+        answer = console.post("/dry-run", source=source, filter="userName pr")
+        assert answer.mimetype == "application/x-ndjson"
+        *progress, last = [json.loads(line) for line in answer.text.splitlines()]
+        assert [line["progress"] for line in progress] == [
+            {"done": 0, "total": 7},
+            {"done": 7, "total": 7},
+        ]
+        assert last["result"] == {
+            "total": 7,
+            "done": 7,
+            "same": 1,
+            "lines": [
+                {
+                    "count": 5,
+                    "changes": [{"what": "validity", "before": "P2Y", "after": "P90D"}],
+                    "examples": ["fin0", "fin1", "fin2", "fin3", "fin4"],
+                },
+                {
+                    "count": 1,
+                    "changes": [
+                        {"what": "outcome", "before": "ok", "after": "refused: No phones here."}
+                    ],
+                    "examples": ["kay"],
+                },
+            ],
+            "others": 0,
+            "outcomes": {"ok": 6, "refused": 1},
+            "ended": "complete",
+        }
+
+    @pytest.mark.usefixtures("people")
+    def test_whom_it_is_about_is_the_filters_to_say(self, console: Console) -> None:
+        """It is read by what answers SCIM clients; nobody at all is an answer, too."""
+        answer = console.post("/dry-run", source=GOOD, filter='userName eq "FIN3"')
+        assert json.loads(answer.text.splitlines()[-1])["result"]["done"] == 1
+        answer = console.post("/dry-run", version=0, filter='userName eq "nobody"')
+        (first, last) = [json.loads(line) for line in answer.text.splitlines()]
+        assert first == {"progress": {"done": 0, "total": 0}}
+        assert (last["result"]["done"], last["result"]["lines"]) == (0, [])
+
+    def test_a_script_that_does_not_compile(self, console: Console) -> None:
+        """It is refused before anybody is looked at."""
+        answer = console.post("/dry-run", source=BAD, filter="userName pr")
+        assert refused(answer, 422, "SCRIPT_NOT_ACCEPTED")["diagnostics"]
+
+    @pytest.mark.usefixtures("people")
+    def test_one_at_a_time_and_closing_it_ends_it(
+        self, client: FlaskClient, admin_headers: dict[str, str]
+    ) -> None:
+        """A second one is asked to wait, until the first is given up."""
+
+        def ask() -> TestResponse:
+            order = {"source": GOOD, "filter": "userName pr"}
+            return client.post(SCRIPT + "/dry-run", json=order, headers=admin_headers)
+
+        first = ask()
+        again = ask()
+        refused(again, 429, "TOO_MANY")
+        assert again.headers["Retry-After"] == "30"
+        first.close()
+        assert ask().get_data(as_text=True).count('"result"') == 1
 
 
 class TestScopes:
