@@ -274,6 +274,27 @@ class TestMail:
         (found,) = faults(home, {})
         assert found.startswith(fault)
 
+    def test_scripts_without_walls_run_where_nobody_else_can_reach_them(self, home: Path) -> None:
+        """Development mode is for whoever writes scripts; a server for others refuses to start with it."""
+        development = "[scripts]\ndevelopment = true\n"
+        assert from_toml(home, development).scripts.development
+        write(home / "mobid.toml", f'public_url = "https://id.example.org"\n{development}')
+        assert faults(home, {}) == [
+            (
+                "scripts.development (mobid.toml): development mode runs scripts without walls, and "
+                "id.example.org is no address of this machine alone; leave it out, and run the server "
+                "on Linux."
+            )
+        ]
+
+    def test_layers_of_the_sandbox_are_known_words(self, home: Path) -> None:
+        """A layer that nobody knows would never stand."""
+        assert from_toml(home, '[scripts]\nlayers = ["landlock"]\n').scripts.layers == ("landlock",)
+        write(home / "mobid.toml", '[scripts]\nlayers = ["moat"]\n')
+        (fault,) = faults(home, {})
+        assert fault.startswith("scripts.layers (mobid.toml): ")
+        assert "rlimits, no_new_privs, landlock, seccomp" in fault
+
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
     def test_in_the_clear_only_on_this_machine(self, home: Path, host: str) -> None:
         """A relay on the loopback address needs no certificate."""

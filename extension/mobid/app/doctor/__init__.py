@@ -86,7 +86,7 @@ def _of_product(settings: Settings) -> Iterator[Finding]:
             {
                 "CA": partial(ca, name, product.authorities[name], utc_now()),
                 "CA answers": partial(ca_asked, asked, utc_now()),
-                "sandbox": partial(sandbox, product.sandbox, utc_now()),
+                "sandbox": partial(sandbox, product.sandbox, utc_now(), settings.scripts.layers),
                 "work": partial(_work, product),
             }
         )

@@ -11,11 +11,12 @@ from mobid.processes.ports import Outcome
 from mobid_scripts.limits import LAYERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
     from mobid.app.doctor.finding import Finding
     from mobid.processes.ports import Evaluation
+    from mobid_scripts.outcome import Walls
 
 _NOBODY: Final = User(
     id="doctor", state=UserState.ACTIVE, user_name="doctor", display_name="Doctor"
@@ -40,12 +41,15 @@ class Evaluates(Protocol):
     def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
         """Run a script on a user."""
 
+    def walls(self) -> Walls:
+        """Return which layers stand, and why the others do not."""
 
-def sandbox(scripts: Evaluates, now: datetime) -> Iterator[Finding]:
-    """Run an honest script, name the walls that stood round it, and then try to get out."""
+
+def sandbox(scripts: Evaluates, now: datetime, demanded: Collection[str] = ()) -> Iterator[Finding]:
+    """Name the walls of this machine, run an honest script, and then try to get out."""
     try:
+        yield from walls(scripts.walls(), demanded)
         honest = scripts.evaluate("options.validity = days(90)", _NOBODY, at=now)
-        yield from walls(honest.layers)
         if honest.outcome is not Outcome.OK:
             yield failed("sandbox", f"an honest script ended as {honest.outcome}", _REMEDY)
         out = [
@@ -54,8 +58,8 @@ def sandbox(scripts: Evaluates, now: datetime) -> Iterator[Finding]:
             if scripts.evaluate(source, _NOBODY, at=now).outcome is Outcome.OK
         ]
     except SandboxNotAvailable as unavailable:
-        remedy = "See the log for the reason; without it, no Get can start."
-        yield failed("sandbox", str(unavailable), remedy)
+        remedy = "No Get can start until that is mended."
+        yield failed("sandbox", str(unavailable.__cause__ or unavailable), remedy)
         return
     if out:
         yield failed("sandbox", f"these scripts got out: {', '.join(out)}", _REMEDY)
@@ -63,11 +67,16 @@ def sandbox(scripts: Evaluates, now: datetime) -> Iterator[Finding]:
         yield ok("sandbox", f"{len(ESCAPES)} known escapes ended as they must")
 
 
-def walls(standing: tuple[str, ...]) -> Iterator[Finding]:
-    """Tell of every layer whether it holds."""
+def walls(found: Walls, demanded: Collection[str] = ()) -> Iterator[Finding]:
+    """Tell of every layer whether it holds, and if not why, and what that means."""
     for layer in LAYERS:
-        if layer in standing:
+        if layer in found.layers:
             yield ok(f"sandbox {layer}", "holds")
+            continue
+        why = f"does not stand: {found.missing.get(layer, 'nobody knows why')}"
+        remedy = "Run on a kernel that has it; let container profile and systemd unit allow it"
+        if layer in demanded:
+            allowed = f"{remedy}, or take it out of scripts.layers. Until then no script runs."
+            yield failed(f"sandbox {layer}", why, allowed)
         else:
-            remedy = "Run on a kernel that has it; in a container, see that its profile allows it."
-            yield warning(f"sandbox {layer}", "not on this machine; the others hold", remedy)
+            yield warning(f"sandbox {layer}", f"{why}; the others hold", f"{remedy}.")

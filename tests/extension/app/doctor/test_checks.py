@@ -24,6 +24,7 @@ from mobid.optionscripts import OptionScripts
 from mobid.processes.authority import Unavailable
 from mobid.processes.ports import Evaluation, Outcome
 from mobid_scripts.limits import LAYERS
+from mobid_scripts.outcome import Walls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -181,6 +182,10 @@ class LeakyScripts:
             ms=1.0,
         )
 
+    def walls(self) -> Walls:
+        """Have the two, and not know of the others."""
+        return Walls(layers=("rlimits", "no_new_privs"), missing={})
+
 
 class TestSandbox:
     def test_the_real_one_stops_what_is_tried(self, sandbox_of_tests: OptionScripts) -> None:
@@ -196,19 +201,35 @@ class TestSandbox:
         assert found["sandbox"].seen == "these scripts got out: open a file"
 
     def test_a_wall_that_is_missing_is_found(self) -> None:
-        """Each by its name."""
-        assert {one.name: one.health for one in walls(("rlimits", "no_new_privs", "seccomp"))} == {
-            "sandbox rlimits": Health.OK,
-            "sandbox no_new_privs": Health.OK,
-            "sandbox landlock": Health.WARNING,
-            "sandbox seccomp": Health.OK,
+        """Each by its name, with the reason; it is a fault where the layer is demanded."""
+        standing = Walls(
+            layers=("rlimits", "no_new_privs"),
+            missing={
+                "landlock": "this kernel has no Landlock",
+                "seccomp": "the calls of riscv64 are not known",
+            },
+        )
+        found = {one.name: (one.health, one.seen) for one in walls(standing, ["seccomp"])}
+        assert found == {
+            "sandbox rlimits": (Health.OK, "holds"),
+            "sandbox no_new_privs": (Health.OK, "holds"),
+            "sandbox landlock": (
+                Health.WARNING,
+                "does not stand: this kernel has no Landlock; the others hold",
+            ),
+            "sandbox seccomp": (
+                Health.FAILED,
+                "does not stand: the calls of riscv64 are not known",
+            ),
         }
 
     def test_a_sandbox_that_does_not_run_is_found(self) -> None:
         """No Get can start then."""
         scripts = OptionScripts()
         scripts.close()
-        assert only(sandbox(scripts, NOW)).health is Health.FAILED
+        found = only(sandbox(scripts, NOW))
+        assert found.health is Health.FAILED
+        assert found.seen == "The script sandbox is not available: it is closed."
 
 
 @pytest.fixture
