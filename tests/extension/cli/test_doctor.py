@@ -107,10 +107,10 @@ def test_a_ca_without_its_files_is_found(mobid: Mobid, name: str) -> None:
 
 
 def test_a_postgresql_is_looked_at_as_well(
-    nowhere: Mobid, postgresql_database: Database, monkeypatch: pytest.MonkeyPatch
+    nowhere: Mobid, fresh_postgresql: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server of the tests may lose what it acknowledged, and that is found; the rest is well."""
-    monkeypatch.setenv("MOBID_DATABASE_URL", postgresql_database.url)
+    monkeypatch.setenv("MOBID_DATABASE_URL", fresh_postgresql.url)
     assert nowhere("init").exit_code == 0
 
     done = nowhere("doctor", "-o", "json")
@@ -120,4 +120,4 @@ def test_a_postgresql_is_looked_at_as_well(
     assert [name for name, one in found.items() if one["health"] == "failed"] == ["durability"]
     assert found["database"]["seen"].startswith("PostgreSQL ")
     assert found["clocks"]["health"] == found["CA"]["health"] == "ok"
-    assert postgresql_database.url not in done.stdout
+    assert fresh_postgresql.url not in done.stdout

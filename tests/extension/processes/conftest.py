@@ -12,7 +12,7 @@ import json
 import secrets
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,9 +65,9 @@ from mobid.processes.runner import Runner
 from mobid.processes.settlement import Settlement
 from mobid.processes.steps import Act, Caller
 from mobid.processes.timeouts import TimeOuts
-from mobid.storage import SQLUnits, Transactions, open_engine
+from mobid.storage import SQLUnits, Transactions
 from mobid.storage.effects import KINDS, table_of
-from mobid.storage.tables import audit_events, authority_records, metadata, mobile_ids, users
+from mobid.storage.tables import audit_events, authority_records, mobile_ids, users
 from mobid.storage.users import UserRow, insert_user
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Engine
-    from tests.conftest import Orders, PostgreSQL, StandingClock
+    from tests.conftest import Database, Orders, StandingClock
 
     from mobid.ca.builtin import BuiltinCA
     from mobid.ca.builtin.store import CAStore
@@ -88,11 +88,6 @@ if TYPE_CHECKING:
     from mobid.storage.unit_of_work import SQLUnit
 
 CA: Final = "builtin"
-_EMPTIED: Final = [
-    str(sa.delete(table))
-    for table in reversed(metadata.sorted_tables)
-    if not table.name.startswith("ca_")
-]
 HR: Final = Actor(ActorKind.SCIM_CLIENT, "hr")
 
 
@@ -764,49 +759,6 @@ class Phone:
 # --- fixtures ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SharedDatabase:
-    """A migrated database for many tests; each finds it empty."""
-
-    name: str
-    engine: Engine
-
-
-@pytest.fixture(scope="session")
-def shared_sqlite(
-    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SharedDatabase]:
-    """A SQLite file for all tests of the processes."""
-    path = tmp_path_factory.mktemp("processes") / "mobid.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    engine = open_engine(f"sqlite:///{path}")
-    # Like the PostgreSQL of the tests, it need not survive the loss of power.
-    sa.event.listen(engine, "connect", lambda one, _: one.execute("PRAGMA synchronous = OFF"))
-    yield SharedDatabase("sqlite", engine)
-    engine.dispose()
-
-
-@pytest.fixture(scope="session")
-def shared_postgresql(postgresql_server: PostgreSQL) -> Iterator[SharedDatabase]:
-    """A PostgreSQL database for all tests of the processes."""
-    name = postgresql_server.create()
-    engine = open_engine(postgresql_server.url(name))
-    yield SharedDatabase("postgresql", engine)
-    engine.dispose()
-    postgresql_server.drop(name)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> SharedDatabase:
-    """An empty database of each kind: every test that asks for it runs on both."""
-    found: SharedDatabase = request.getfixturevalue(f"shared_{request.param}")
-    with Transactions(found.engine).writing() as connection:
-        # PostgreSQL takes them all in one message.
-        for deletion in _EMPTIED if found.name == "sqlite" else ["; ".join(_EMPTIED)]:
-            connection.exec_driver_sql(deletion)
-    return found
-
-
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[OptionScripts]:
     """One real sandbox for the session: its fork server takes a moment to start."""
@@ -865,9 +817,7 @@ def other_orders(builtin_ca: BuiltinCA, order_of: Orders) -> list[Issued]:
 
 
 @pytest.fixture
-def place(
-    database: SharedDatabase, clock: StandingClock, ca: LineToCA, sandbox: OptionScripts
-) -> Place:
+def place(database: Database, clock: StandingClock, ca: LineToCA, sandbox: OptionScripts) -> Place:
     """A mobid on each database."""
     return Place(database.engine, clock, ca, sandbox)
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from sqlalchemy import Engine
-    from tests.conftest import Held, Turns
-    from tests.extension.processes.conftest import Person, Phone, Place, SharedDatabase
+    from tests.conftest import Database, Held, Turns
+    from tests.extension.processes.conftest import Person, Phone, Place
 
     End: TypeAlias = Callable[[Place, Person, InstanceView], object]
 
@@ -54,7 +54,7 @@ ORDER_TURNS: Final = (INTENT, CALL, STORE, SETTLE)
 
 
 @pytest.fixture
-def turns(place: Place, database: SharedDatabase, turns_on: Callable[[Engine], Turns]) -> Turns:
+def turns(place: Place, database: Database, turns_on: Callable[[Engine], Turns]) -> Turns:
     """The turns of this database, and of the calls of its CA that change something."""
     found = turns_on(database.engine)
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from sqlalchemy import Engine
-    from tests.conftest import Turns
-    from tests.extension.processes.conftest import Person, Phone, Place, SharedDatabase
+    from tests.conftest import Database, Turns
+    from tests.extension.processes.conftest import Person, Phone, Place
 
     Move: TypeAlias = Callable[["Scene"], object]
 
@@ -531,7 +531,7 @@ def happened_once(scene: Scene) -> None:
 @pytest.mark.parametrize("step", OWN, ids=lambda step: step.__name__)
 def test_every_pair_at_a_step_has_one_outcome(
     place: Place,
-    database: SharedDatabase,
+    database: Database,
     turns_on: Callable[[Engine], Turns],
     step: Callable[[Place], Scene],
 ) -> None:

@@ -51,9 +51,9 @@ class TestTheJournal:
         """Builds with the WAL-reset fault, which no release repaired for them, use the old one."""
         assert journal_for(version) is journal
 
-    def test_is_used_and_durable(self, sqlite_database: Database) -> None:
+    def test_is_used_and_durable(self, fresh_sqlite: Database) -> None:
         """Every connection is checked for what it does, not for what it was told."""
-        with Transactions(sqlite_database.engine).reading() as connection:
+        with Transactions(fresh_sqlite.engine).reading() as connection:
             found = {
                 name: connection.execute(text(f"PRAGMA {name}")).scalar()
                 for name in ("journal_mode", "synchronous", "foreign_keys")

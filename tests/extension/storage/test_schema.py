@@ -64,6 +64,12 @@ def lines(statement: str | None) -> list[str]:
     return sorted(line.strip().rstrip(",") for line in (statement or "").splitlines())
 
 
+@pytest.fixture
+def database(fresh_database: Database) -> Database:
+    """Here tables are dropped and changed."""
+    return fresh_database
+
+
 class TestTheMigrations:
     """From nothing to what the tables of the code say."""
 

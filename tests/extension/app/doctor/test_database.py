@@ -50,13 +50,13 @@ def by_name(findings: Iterable[Finding]) -> dict[str, Finding]:
 class TestDatabase:
     """A real one."""
 
-    def test_that_answers(self, database: Database) -> None:
+    def test_that_answers(self, fresh_database: Database) -> None:
         """It is named with its version, and asked about durability."""
-        found = by_name(check(database))
-        name = "SQLite" if database.name == "sqlite" else "PostgreSQL"
+        found = by_name(check(fresh_database))
+        name = "SQLite" if fresh_database.name == "sqlite" else "PostgreSQL"
         assert found["database"].seen.startswith(f"{name} ")
         assert found["database"].health is not Health.FAILED
-        if database.name == "postgresql":
+        if fresh_database.name == "postgresql":
             # The server of the tests keeps nothing that it could lose.
             assert found["durability"].health is Health.FAILED
             assert "fsync is off" in found["durability"].seen
@@ -91,9 +91,9 @@ class TestDatabase:
         (found,) = database(open_engine(f"sqlite:///{tmp_path}/mobid.db"), lambda: NOW)
         assert found.health is Health.FAILED
 
-    def test_says_how_its_transactions_are(self, database: Database) -> None:
+    def test_says_how_its_transactions_are(self, fresh_database: Database) -> None:
         """Ours are, whatever the server's default is."""
-        condition = condition_of(database.engine)
+        condition = condition_of(fresh_database.engine)
         if isinstance(condition, PostgreSQLCondition):
             assert (condition.isolation, condition.encoding) == ("read committed", "UTF8")
         else:
@@ -131,11 +131,13 @@ class TestSchema:
             ("UPDATE alembic_version SET version_num = 'r9999'", 'schema "r9999" of a', "Run the version"),
         ],
     )  # fmt: skip
-    def test_another_one(self, database: Database, statement: str, seen: str, remedy: str) -> None:
+    def test_another_one(
+        self, fresh_database: Database, statement: str, seen: str, remedy: str
+    ) -> None:
         """A pending migration and a later version are told apart."""
-        with database.engine.begin() as connection:
+        with fresh_database.engine.begin() as connection:
             connection.execute(text(statement))
-        (found,) = schema(database.engine, Path("/srv/mobid"))
+        (found,) = schema(fresh_database.engine, Path("/srv/mobid"))
         assert found.health is Health.FAILED
         assert seen in found.seen
         assert remedy in found.remedy
