@@ -46,6 +46,12 @@ class Projection:
         """Return the choice of everything that a document holds, and of no rows."""
         return cls(scope, Choice.EXCEPT, frozenset(name.lower() for name in scope.by_row))
 
+    @classmethod
+    def of_the_writable(cls, scope: ResourceType, *besides: Path) -> "Projection":
+        """Return the choice of what clients can change in a document, and of what lies `besides`."""
+        also = {Path(path.attribute, None, path.extension).key for path in besides}
+        return cls(scope, Choice.EXCEPT, scope.not_in_documents - also)
+
     def wants(self, name: str) -> bool:
         """Tell whether the answer holds `name`, so that what is costly is made only then."""
         path = resolve(name, self.scope, error=InvalidPath)

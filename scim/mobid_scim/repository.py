@@ -15,9 +15,9 @@ from mobid_scim.rows import RowChanges
 class Change:
     """A resource before and after a PUT or PATCH; the two differ, or there are rows to change.
 
-    `before` is the whole resource as the client could read it by default, so that a repository
-    can tell a written `active` from one that was never touched. Attributes that the type has
-    `by_row` are in neither; `rows` says by their names what becomes of them.
+    `before` is the resource as the client could read it, so that a repository can tell a written
+    `active` from one that was never touched; what is only read need not be in either of the two.
+    Attributes that the type has `by_row` are not; `rows` says by their names what becomes of them.
     """
 
     id: str
@@ -74,6 +74,10 @@ class Writes(Protocol):
         then nothing depends on what was read, and many may add members at once. Rows that are
         already as they are wanted are no change: where there is no other, the version stays.
         """
+
+
+class WritableRepository(ResourceRepository, Writes, Protocol):
+    """One that can do both."""
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """What a resource is: its type, its values on the way in, and what storage keeps of it."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -55,6 +55,9 @@ class ResourceType:
     by_row: frozenset[str] = frozenset()
     shows_documents: bool = field(init=False, repr=False, compare=False)
     """Whether everything that clients write is returned by default, so that text can be sent."""
+    not_in_documents: frozenset[str] = field(init=False, repr=False, compare=False)
+    """What is only read, or kept row by row: the names of core attributes, in lower case, and
+    `urn:…:name` of others."""
     _common: Mapping[str, Attribute] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +70,16 @@ class ResourceType:
         schemas = (self.schema, *(extension.schema for extension in self.extensions))
         shown = all(_shown_by_default(each) for schema in schemas for each in schema.attributes)
         object.__setattr__(self, "shows_documents", shown)
+        object.__setattr__(self, "not_in_documents", frozenset(self._not_in_documents()))
+
+    def _not_in_documents(self) -> Iterator[str]:
+        for attribute in self.schema.attributes:
+            if attribute.read_only or attribute.name in self.by_row:
+                yield attribute.name.lower()
+        for extension in self.extensions:
+            for attribute in extension.schema.attributes:
+                if attribute.read_only:
+                    yield f"{extension.schema.id}:{attribute.name}".lower()
 
     def _check_by_row(self, name: str) -> None:
         known = self.schema.attribute(name)

@@ -8,6 +8,15 @@ from typing import Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from mobid_scim.bulk.request import BulkLimits
+from mobid_scim.changing import (
+    Plan,
+    Precondition,
+    Terms,
+    changed,
+    expect,
+    planned_patch,
+    planned_put,
+)
 from mobid_scim.cursors import Cursors
 from mobid_scim.dialect import STRICT, Dialect
 from mobid_scim.errors import (
@@ -18,25 +27,23 @@ from mobid_scim.errors import (
 )
 from mobid_scim.filter import check_operators
 from mobid_scim.listing import Page, Query
-from mobid_scim.patch import apply
-from mobid_scim.patch_request import PATCH_OP, read_request
-from mobid_scim.patch_rows import row_changes, rows_of
 from mobid_scim.path import quoted
 from mobid_scim.projection import Projection
-from mobid_scim.put import replaced
-from mobid_scim.repository import Change, Deletes, Holds, ResourceRepository, Seeks, Writes
-from mobid_scim.resource import Operation, Resource, ResourceType, StoredResource, represent
-from mobid_scim.rows import RowChanges
+from mobid_scim.repository import (
+    Deletes,
+    Holds,
+    ResourceRepository,
+    Seeks,
+    WritableRepository,
+    Writes,
+)
+from mobid_scim.resource import Operation, ResourceType, StoredResource
 from mobid_scim.transaction import ResultT, Transaction, Transactional, settled
 from mobid_scim.validation import read_resource
 
 CallerT = TypeVar("CallerT")
 Me = Callable[[CallerT], tuple[str, str] | None]
 """Tells the type's name and the id of the resource that is the caller's own, if there is one."""
-Precondition = Callable[[str], bool]
-"""Tells whether a version is one that the client accepts (If-Match)."""
-_Plan = Callable[[StoredResource, Resource], Resource]
-"""Makes the resource after a change from what is stored, as a whole and without rows."""
 
 _MORE_ATTEMPTS: Final = 2
 _LONGEST_ID: Final = 256
@@ -48,16 +55,6 @@ class Endpoint(Generic[CallerT]):
 
     type: ResourceType
     repository: Callable[[CallerT], ResourceRepository]
-
-
-@dataclass(frozen=True, slots=True)
-class _Writing:
-    """What a PUT and a PATCH have in common, besides the resource that they make."""
-
-    operation: Operation
-    projection: Projection
-    precondition: Precondition | None
-    rows: Mapping[str, RowChanges]
 
 
 class Service(Generic[CallerT]):
@@ -159,7 +156,8 @@ class Service(Generic[CallerT]):
         self, caller: CallerT, scope: ResourceType, body: object, projection: Projection
     ) -> StoredResource:
         """Store a new resource (RFC 7644, 3.3)."""
-        repository = self._writable(caller, scope, Operation.CREATE)[1]
+        found = self._repository(caller, scope, Operation.CREATE)
+        repository = _writable(found, scope, Operation.CREATE)
         new = read_resource(self.dialect_of(caller).resource(body, scope), scope)
         return self._settled(lambda: repository.create(new, projection=projection))
 
@@ -177,9 +175,9 @@ class Service(Generic[CallerT]):
 
         What changes nothing is not stored, and keeps the version.
         """
-        plan, rows = _planned_put(body, scope, self.dialect_of(caller))
-        writing = _Writing(Operation.REPLACE, projection, precondition, rows)
-        return self._change(caller, scope, resource_id, plan, writing)
+        plan = planned_put(body, scope, self.dialect_of(caller))
+        terms = Terms(Operation.REPLACE, projection, precondition, self.base_url)
+        return self._change(caller, resource_id, plan, terms)
 
     def patch(
         self,
@@ -195,9 +193,9 @@ class Service(Generic[CallerT]):
 
         What changes nothing is not stored, and keeps the version.
         """
-        plan, rows = _planned_patch(body, scope, self.dialect_of(caller))
-        writing = _Writing(Operation.PATCH, projection, precondition, rows)
-        return self._change(caller, scope, resource_id, plan, writing)
+        plan = planned_patch(body, scope, self.dialect_of(caller))
+        terms = Terms(Operation.PATCH, projection, precondition, self.base_url)
+        return self._change(caller, resource_id, plan, terms)
 
     def delete(
         self,
@@ -216,59 +214,37 @@ class Service(Generic[CallerT]):
             expected = None
             if precondition is not None:
                 stored = repository.get(checked_id, projection=Projection(scope))
-                expected = _expect(stored, precondition)
+                expected = expect(stored, precondition)
             repository.delete(checked_id, expected_version=expected)
 
         self._settled(remove)
 
     def _change(
-        self,
-        caller: CallerT,
-        scope: ResourceType,
-        resource_id: str,
-        plan: _Plan,
-        writing: _Writing,
+        self, caller: CallerT, resource_id: str, plan: Plan, terms: Terms
     ) -> StoredResource:
         """Carry out a PUT or PATCH.
 
         Without a precondition, a change that meets another one is computed again, from what the
         other one left, and while nobody else may write where storage can promise that.
         """
-        self._writable(caller, scope, writing.operation)
+        scope = plan.reads.scope
         checked_id = _checked_id(resource_id, scope)
+        repository = self._repository(caller, scope, terms.operation)
 
         def alone() -> StoredResource:
-            return self._changed(self._repository_of(caller, scope), checked_id, plan, writing)
+            return changed(_writable(repository, scope, terms.operation), checked_id, plan, terms)
 
         def while_held() -> StoredResource:
-            with self._holding(caller, scope, checked_id) as repository:
-                return self._changed(repository, checked_id, plan, writing)
+            with self._holding(caller, scope, checked_id) as held:
+                return changed(_writable(held, scope, terms.operation), checked_id, plan, terms)
 
         for change in (alone, *(while_held,) * _MORE_ATTEMPTS):
             try:
                 return self._settled(change)
             except PreconditionFailed:
-                if writing.precondition is not None:
+                if terms.precondition is not None:
                     raise
         raise Conflict(f"{scope.name} {quoted(resource_id)} keeps changing; send it again.")
-
-    def _changed(
-        self, repository: ResourceRepository, resource_id: str, plan: _Plan, writing: _Writing
-    ) -> StoredResource:
-        """Change what is stored, or raise PreconditionFailed if another change comes between."""
-        scope = writing.projection.scope
-        stored = repository.get(resource_id, projection=Projection.without_rows(scope))
-        _expect(stored, writing.precondition)
-        before = self._without_rows(stored, scope)
-        after = plan(stored, before)
-        change = Change(id=resource_id, before=before, after=after, rows=writing.rows)
-        if change.rows_only and not change.rows:
-            return repository.get(resource_id, projection=writing.projection)
-        if not isinstance(repository, Writes):
-            raise _not_there(scope, writing.operation)
-        free = change.rows_only and writing.precondition is None
-        expected = None if free else stored.version
-        return repository.replace(change, expected_version=expected, projection=writing.projection)
 
     @contextmanager
     def _holding(
@@ -290,11 +266,6 @@ class Service(Generic[CallerT]):
         """Do it, again if others were in the way; a part of a transaction is not done again alone."""
         return do() if self.is_bound else settled(do)
 
-    def _without_rows(self, stored: StoredResource, scope: ResourceType) -> Resource:
-        whole = represent(stored, scope, self.base_url)
-        kept = {name: value for name, value in whole.values.items() if name not in scope.by_row}
-        return Resource(scope, kept)
-
     def _repository(
         self, caller: CallerT, scope: ResourceType, operation: Operation
     ) -> ResourceRepository:
@@ -304,44 +275,17 @@ class Service(Generic[CallerT]):
     def _repository_of(self, caller: CallerT, scope: ResourceType) -> ResourceRepository:
         return self.endpoints[scope.name].repository(caller)
 
-    def _writable(
-        self, caller: CallerT, scope: ResourceType, operation: Operation
-    ) -> tuple[ResourceRepository, Writes]:
-        repository = self._repository(caller, scope, operation)
-        if not isinstance(repository, Writes):
-            raise _not_there(scope, operation)
-        return repository, repository
-
-
-def _planned_put(
-    body: object, scope: ResourceType, dialect: Dialect
-) -> tuple[_Plan, Mapping[str, RowChanges]]:
-    said = dialect.resource(body, scope)
-    operations = dialect.instead_of_put(said, scope)
-    if operations is not None:
-        message = {"schemas": [PATCH_OP], "Operations": list(operations)}
-        return _planned_patch(message, scope, dialect)
-    wanted = read_resource(said, scope)
-
-    def plan(stored: StoredResource, before: Resource) -> Resource:
-        return replaced(before, wanted, computed=stored.computed)
-
-    return plan, rows_of(wanted)
-
-
-def _planned_patch(
-    body: object, scope: ResourceType, dialect: Dialect
-) -> tuple[_Plan, Mapping[str, RowChanges]]:
-    operations = read_request(body, scope, dialect)
-
-    def plan(_: StoredResource, before: Resource) -> Resource:
-        return apply(before, operations, dialect)
-
-    return plan, row_changes(operations, scope)
-
 
 def _within(transaction: Transaction, name: str) -> Callable[[object], ResourceRepository]:
     return lambda _: transaction.repository(name)
+
+
+def _writable(
+    repository: ResourceRepository, scope: ResourceType, operation: Operation
+) -> WritableRepository:
+    if not isinstance(repository, Writes):
+        raise _not_there(scope, operation)
+    return repository
 
 
 def _hold(repository: ResourceRepository, resource_id: str) -> None:
@@ -361,11 +305,3 @@ def _checked_id(resource_id: str, scope: ResourceType) -> str:
     if len(resource_id) > _LONGEST_ID or not resource_id.isprintable():
         raise NotFound(f"There is no {scope.name} with such an id.")
     return resource_id
-
-
-def _expect(stored: StoredResource, precondition: Precondition | None) -> str:
-    if precondition is not None and not precondition(stored.version):
-        raise PreconditionFailed(
-            f'{quoted(stored.id)} has the version W/"{stored.version}" now; read it again.'
-        )
-    return stored.version

@@ -26,12 +26,13 @@ from mobid_scim.bulk.order import in_order
 from mobid_scim.bulk.references import Created, put_off, references, resolved
 from mobid_scim.bulk.request import BulkOperation, BulkRequest, Method, Unreadable
 from mobid_scim.bulk.result import Result
+from mobid_scim.changing import Precondition
 from mobid_scim.errors import Conflict, InvalidValue, NotFound, SCIMError
 from mobid_scim.patch_request import PATCH_OP
 from mobid_scim.path import quoted
 from mobid_scim.projection import Projection
 from mobid_scim.resource import Operation, ResourceType, StoredResource, Values, location
-from mobid_scim.service import Precondition, Service
+from mobid_scim.service import Service
 from mobid_scim.transaction import Transactional, Undone, settled
 
 CallerT = TypeVar("CallerT")

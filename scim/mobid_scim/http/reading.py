@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl
 from flask import request
 
 from mobid_scim import strict_json, wire
+from mobid_scim.changing import Precondition
 from mobid_scim.dialect import Dialect
 from mobid_scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, UnsupportedMediaType
 from mobid_scim.path import unknown
 from mobid_scim.projection import Projection
 from mobid_scim.resource import ResourceType
 from mobid_scim.search_request import PARAMETERS
-from mobid_scim.service import Precondition
 
 
 class Return(StrEnum):
