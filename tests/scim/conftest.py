@@ -104,6 +104,17 @@ GROUPS = ResourceType(
 )
 
 
+_PASSWORD = Attribute(
+    "password", mutability=Mutability.WRITE_ONLY, returned=Returned.NEVER, case_exact=True
+)
+RFC_USERS = replace(
+    USERS,
+    schema=replace(USER, attributes=(*USER.attributes, _PASSWORD)),
+    extensions=(Extension(ENTERPRISE_USER),),
+)
+"""Users with all that RFC 7643 has: a password, too."""
+
+
 @dataclass
 class Rows:
     """What all callers share: resources by id, who gave which externalId, and members."""
@@ -428,6 +439,18 @@ def client(app: Flask) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = "Bearer read-write"
     return client
+
+
+@pytest.fixture
+def rfc_client(rows: Rows) -> Callable[..., FlaskClient]:
+    """Return a function that makes a client of a provider of what RFC 7643 has, and of nothing else."""
+
+    def make(**abilities: Any) -> FlaskClient:
+        client = provider(rows, RFC_USERS, GROUPS, **abilities).test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = "Bearer read-write"
+        return client
+
+    return make
 
 
 def beginning(rows: Rows) -> Callable[[str], AbstractContextManager[MemoryTransaction]]:
