@@ -30,6 +30,7 @@ from mobid.processes.mail_work import MailWork
 from mobid.processes.mass_changes import MassChangeGuard
 from mobid.processes.option_scripts import ManagedScript, OptionScriptLife
 from mobid.processes.reconciliation import Reconciliation
+from mobid.processes.reminders import Reminders
 from mobid.processes.runner import Runner
 from mobid.processes.script_comparison import ScriptComparisons
 from mobid.processes.settlement import Settlement
@@ -124,6 +125,14 @@ class Product:
             self.units, self.authorities, self.certificate_work.ask
         )
         self.time_outs: Final = TimeOuts(self.units)
+        # Without a mail server nobody is told anything.
+        self.reminders: Final = (
+            None
+            if mailer is None
+            else Reminders(
+                self.units, self.expiring, SHIPPED_EXPIRING, quarantine=settings.scripts.quarantine
+            )
+        )
         self.care: Final = Care(self.units, self.settlement)
         self.guard: Final = MassChangeGuard(settings.guard)
         self.lost_authorities: Final = LostAuthorities(
@@ -178,7 +187,14 @@ class Product:
         self.effects.start_worker(self._periodic())
 
     def _periodic(self) -> Iterable[Periodic]:
-        return (
+        if self.reminders is not None:
+            yield Periodic(
+                name="reminders",
+                every=timedelta(hours=1),
+                run=self.reminders,
+                irreversible=True,
+            )
+        yield from (
             Periodic(name="audit seal", every=timedelta(seconds=1), run=self.seal_audit),
             Periodic(name="ca probe", every=timedelta(minutes=1), run=self.reconciliation.probe),
             Periodic(

@@ -30,6 +30,8 @@ class MailEvent(StrEnum):
     """Somebody else than its owner, or its phone, has locked a mobile ID."""
     ADDRESS_CHANGED = "address_changed"
     """To the old address: mails go to another one from now on."""
+    EXPIRING = "expiring"
+    """A mobile ID is about to end; its number is the day before the end of which the mail tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ SUBJECTS: Final[Mapping[MailEvent, str]] = {
     MailEvent.NOT_MINE: "A phone that is not yours was turned away",
     MailEvent.LOCKED_BY_OTHER: "Your mobile ID was locked",
     MailEvent.ADDRESS_CHANGED: "Your e-mail address for mobile IDs has changed",
+    MailEvent.EXPIRING: "Your mobile ID ends soon",
 }
 LONGEST_VALUE: Final = 500
 """Characters of one value. An address of ours is shorter, and so is what a person can read."""

@@ -17,6 +17,8 @@ event              subject     url             more values
 `locked_by_other`  mobile ID   the mobile ID   `at`, `profile_name`, `device`, `by` (who locked, in
                                                words), `reason` (in words)
 `address_changed`  user        self-service    `at`, `address` (the new one, masked; "" if none is left)
+`expiring`         mobile ID   the mobile ID   `profile_name`, `device`, `valid_to`, `days` (left until
+                                               then, counted up, as of when the letter is sent)
 =================  ==========  ==============  ======================================================
 
 `device` is "" where no phone has ever been. The url of a mobile ID leads to its page, and that of a
@@ -26,12 +28,13 @@ new one to where *Lock* is on it: "not you? lock it".
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from mobid.domain.actors import ActorKind
 from mobid.domain.instances import StepName
 from mobid.domain.mails import MailEvent, masked
-from mobid.domain.mobile_ids import LockReason
+from mobid.domain.mobile_ids import LockReason, ProfileState
 from mobid.domain.options import SERVER_NAME
 from mobid.processes.codes import link_of
 from mobid.processes.ended import failure_of
@@ -89,6 +92,7 @@ class Letters:
             MailEvent.NOT_MINE: self._not_mine,
             MailEvent.LOCKED_BY_OTHER: self._locked,
             MailEvent.ADDRESS_CHANGED: self._address_changed,
+            MailEvent.EXPIRING: self._expiring,
         }
 
     def write(self, unit: UnitOfWork, mail: Mail) -> Letter:
@@ -184,6 +188,19 @@ class Letters:
             "server_name": SERVER_NAME,
             "url": f"{self._public_url}/",
             "address": masked(new) if new else "",
+        }
+
+    def _expiring(self, unit: UnitOfWork, mail: Mail) -> Values:
+        profile = unit.mobile_ids.get(mail.subject_id)
+        if profile.state is not ProfileState.ACTIVE or profile.valid_to is None:
+            raise NothingToSay(f"the mobile ID is {profile.state}")
+        if unit.now >= profile.valid_to:
+            raise NothingToSay("the mobile ID has ended")
+        return {
+            **_of_profile(profile),
+            "url": self._page_of(profile),
+            "valid_to": profile.valid_to,
+            "days": -((unit.now - profile.valid_to) // timedelta(days=1)),
         }
 
     def _of_run(self, unit: UnitOfWork, instance: Instance) -> Values:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mobid.domain.actors import Actor
     from mobid.domain.users import User
-    from mobid.processes.ports import Activation, Evaluation, OptionScript, StoredScript, Units
+    from mobid.processes.ports import Activation, Evaluation, ScriptLanguage, StoredScript, Units
     from mobid.processes.script_tests import ScriptTestResult
 
 LONGEST_COMMENT: Final = 500
@@ -36,7 +36,7 @@ _ACTIVATIONS_SHOWN: Final = 100
 class ManagedScript:
     """A script that administrators can replace: its language, and its shipped version 0."""
 
-    language: OptionScript
+    language: ScriptLanguage
     shipped: StoredScript
 
 
@@ -50,7 +50,7 @@ class OptionScriptLife:
         self._scripts: Final = {one.shipped.name: one for one in scripts}
         self._rules: Final = rules or ScriptRules()
 
-    def language(self, name: str) -> OptionScript:
+    def language(self, name: str) -> ScriptLanguage:
         """Return what scripts of this name are written in; raise `NotFound`."""
         return self._known(name).language
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
@@ -40,6 +41,9 @@ class Users(Protocol):
         that happens to one user happens in one order, and no two units wait for each other.
         """
 
+    def several(self, user_ids: Sequence[str]) -> Sequence[User]:
+        """Return those of these users who are there, in any order."""
+
     def count(self) -> int:
         """Return how many users there are who are not deleted; it reads every one."""
 
@@ -64,6 +68,14 @@ class MobileIDs(Protocol):
 
     def past_end(self, at: datetime, limit: int) -> Sequence[MobileID]:
         """Return active and inactive ones whose end is reached."""
+
+    def ending(
+        self, since: datetime, until: datetime, *, after: MobileID | None, limit: int
+    ) -> Sequence[MobileID]:
+        """Return active ones that end between two moments, what ends first at the front.
+
+        With `after`, those that come after that one in this order.
+        """
 
     def held(self, hold: Hold, *, by: str) -> Sequence[str]:
         """Return the ids of live ones with this hold that somebody of this name placed."""
@@ -147,6 +159,9 @@ class Mails(Protocol):
 
     def find(self, event: MailEvent, subject_id: str, number: int) -> Mail | None:
         """Return the message of an event, or none."""
+
+    def numbers(self, event: MailEvent, subject_ids: Sequence[str]) -> AbstractSet[tuple[str, int]]:
+        """Return subject and number of the messages of an event about any of these subjects."""
 
     def last_number(self, event: MailEvent, subject_id: str) -> int:
         """Return the highest number of a message of an event, or 0."""
@@ -384,6 +399,10 @@ class OptionScript(Protocol):
 
     def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
         """Run a script on the released attributes of a user."""
+
+
+class ScriptLanguage(OptionScript, Protocol):
+    """More of the same sandbox, for those who look after scripts."""
 
     def recall(self, source: str, user: User, *, at: datetime) -> Evaluation:
         """Return what `evaluate` returns, without a run if all that the script can read was the same.

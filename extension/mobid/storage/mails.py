@@ -15,6 +15,9 @@ from mobid.storage.upsert import insert_or
 from mobid.storage.work import changed_work, new_work, work_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
+
     from sqlalchemy import ColumnElement
 
     from mobid.storage.transaction import Transaction
@@ -44,6 +47,13 @@ class SQLMails:
         return self._first(
             mails.c.event == event, mails.c.subject_id == subject_id, mails.c.number == number
         )
+
+    def numbers(self, event: MailEvent, subject_ids: Sequence[str]) -> AbstractSet[tuple[str, int]]:
+        """Return subject and number of the messages of an event about any of these subjects."""
+        query = select(mails.c.subject_id, mails.c.number).where(
+            mails.c.event == event, mails.c.subject_id.in_(subject_ids)
+        )
+        return {(row.subject_id, row.number) for row in self._transaction.all(query)}
 
     def last_number(self, event: MailEvent, subject_id: str) -> int:
         """Return the highest number of a message of an event, or 0."""

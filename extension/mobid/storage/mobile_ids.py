@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
 
 from mobid.domain.actors import Actor
 from mobid.domain.mobile_ids import Device, Hold, MobileID, Placed, ProfileState
@@ -55,6 +55,22 @@ class SQLMobileIDs:
         """Return active and inactive ones whose end is reached."""
         query = select(mobile_ids).where(CAN_END, mobile_ids.c.valid_to <= at)
         return self._read(query.order_by(mobile_ids.c.valid_to, mobile_ids.c.id).limit(limit))
+
+    def ending(
+        self, since: datetime, until: datetime, *, after: MobileID | None, limit: int
+    ) -> Sequence[MobileID]:
+        """Return active ones that end between two moments, what ends first at the front.
+
+        With `after`, those that come after that one in this order.
+        """
+        row = mobile_ids.c
+        query = select(mobile_ids).where(
+            CAN_END, row.state == ProfileState.ACTIVE, row.valid_to > since, row.valid_to <= until
+        )
+        if after is not None:
+            same_end = and_(row.valid_to == after.valid_to, row.id > after.id)
+            query = query.where(or_(row.valid_to > after.valid_to, same_end))
+        return self._read(query.order_by(row.valid_to, row.id).limit(limit))
 
     def held(self, hold: Hold, *, by: str) -> Sequence[str]:
         """Return the ids of live ones with this hold that somebody of this name placed."""

@@ -95,6 +95,12 @@ class SQLUsers:
                 return self._users([row])[0]
         raise NotFound("user", user_id)
 
+    def several(self, user_ids: Sequence[str]) -> Sequence[User]:
+        """Return those of these users who are there, in any order."""
+        return self._users(
+            self._transaction.all(select(*_SEEN).where(users.c.id.in_(sorted(set(user_ids)))))
+        )
+
     def count(self) -> int:
         """Return how many users there are who are not deleted; it reads every one."""
         there = users.c.state != literal_column("'deleted'")

@@ -50,6 +50,7 @@ VALUES: Final[Mapping[MailEvent, Mapping[str, Any]]] = {
         "reason": "The phone is lost or stolen.",
     },
     MailEvent.ADDRESS_CHANGED: {"address": "a•••@example.net"},
+    MailEvent.EXPIRING: {**PROFILE, "device": "Pixel 9", "valid_to": AT, "days": 7},
 }
 """What `mobid.processes.letters` says that each event has, and not one value more."""
 EVENTS: Final = pytest.mark.parametrize("event", list(MailEvent))
@@ -129,6 +130,7 @@ def test_every_value_is_said_in_both_forms(event: MailEvent, letter_of: Any) -> 
         (MailEvent.NOT_MINE, ["device"]),
         (MailEvent.LOCKED_BY_OTHER, ["device", "by"]),
         (MailEvent.ADDRESS_CHANGED, ["address"]),
+        (MailEvent.EXPIRING, ["device"]),
     ],
 )
 def test_what_may_be_unknown_leaves_no_gap(

@@ -458,7 +458,8 @@ def _mails() -> None:
         _one_of(
             "mails",
             "event",
-            "qr_code invitation get_succeeded get_failed not_mine locked_by_other address_changed",
+            "qr_code invitation get_succeeded get_failed not_mine locked_by_other address_changed"
+            " expiring",
         ),
         sa.CheckConstraint(
             "sent_at IS NULL OR dropped IS NULL", name=op.f("ck_mails_sent_or_dropped")
