@@ -58,22 +58,8 @@ class Groups(Repository):
     def shown(
         self, connection: Connection, rows: Sequence[Row[Any]], projection: Projection
     ) -> list[StoredResource]:
-        members: dict[str, list[object]] = {}
-        if projection.wants(_MEMBERS):
-            names = projection.wants(f"{_MEMBERS}.display")
-            members = self._members(connection, [row.id for row in rows], names=names)
-        return [
-            StoredResource(
-                id=row.id,
-                version=str(row.version),
-                created=row.created_at,
-                last_modified=row.changed_at,
-                document=row.doc,
-                external_id=row.external_id,
-                computed={_MEMBERS: members[row.id]} if row.id in members else {},
-            )
-            for row in rows
-        ]
+        members = self._members(connection, [row.id for row in rows], projection)
+        return [_shown(row, row.external_id, members.get(row.id)) for row in rows]
 
     def create(self, resource: Resource, *, projection: Projection) -> StoredResource:
         """Store a new group with its members, or raise InvalidValue for one that does not exist."""
@@ -88,9 +74,11 @@ class Groups(Repository):
             )
             insert_group(unit.connection, row)
             moves.carry_out(unit.connection, row.id)
+            own = checked_external_id(resource)
+            self.place.keep_external_id(unit.connection, row.id, None, own)
             actor = self.caller.actor
             unit.audit(actor, "group.create", "group", row.id, added=moves.added)
-            return self._finished(unit, row.id, resource, projection)
+            return self._written(unit, row, own, projection)
 
     def replace(
         self, change: Change, *, expected_version: str | None, projection: Projection
@@ -101,15 +89,18 @@ class Groups(Repository):
             moves = planned(unit.connection, change.id, rows, expected_version=expected_version)
             if change.rows_only and not moves:
                 return self.one(unit.connection, change.id, projection)
-            before = group_row(self.row(unit.connection, change.id))
+            found = self.row(unit.connection, change.id)
+            before, own = group_row(found), found.external_id
             after = replace(before, version=before.version + 1, changed_at=unit.now)
             if not change.rows_only:
                 after = replace(after, **_names(change.after))
-            update_group(unit.connection, after)
+                own = checked_external_id(change.after)
+                self.place.keep_external_id(unit.connection, change.id, found.external_id, own)
+            update_group(unit.connection, before, after)
             moves.carry_out(unit.connection, change.id)
             counts = {"added": moves.added, "removed": len(moves.gone)}
             unit.audit(self.caller.actor, "group.update", "group", change.id, **counts)
-            return self._finished(unit, change.id, change.after, projection)
+            return self._written(unit, after, own, projection)
 
     def delete(self, resource_id: str, *, expected_version: str | None) -> None:
         """Delete a group: nobody is in it any more, and it is in no other one."""
@@ -121,19 +112,21 @@ class Groups(Repository):
             counts = {"removed": removed, "groups": around}
             unit.audit(self.caller.actor, "group.delete", "group", resource_id, **counts)
 
-    def _finished(
-        self, unit: SQLUnit, group_id: str, resource: Resource, projection: Projection
+    def _written(
+        self, unit: SQLUnit, row: GroupRow, external_id: str | None, projection: Projection
     ) -> StoredResource:
-        """Write the client's identifier, and return what this has made."""
-        own = checked_external_id(resource)
-        self.place.keep_external_id(unit.connection, group_id, own)
-        return self.one(unit.connection, group_id, projection)
+        """Return what was written, with the members that it has by now."""
+        members = self._members(unit.connection, [row.id], projection)
+        return _shown(row, external_id, members.get(row.id))
 
     def _members(
-        self, connection: Connection, ids: Sequence[str], *, names: bool
+        self, connection: Connection, ids: Sequence[str], projection: Projection
     ) -> dict[str, list[object]]:
-        """Return the members of groups that have some."""
+        """Return the members of groups that have some, as far as the answer needs them."""
         found: dict[str, list[object]] = {}
+        if not projection.wants(_MEMBERS):
+            return found
+        names = projection.wants(f"{_MEMBERS}.display")
         for one in members_of(connection, ids, names=names):
             kind = "User" if one.is_user else "Group"
             shown = {
@@ -145,6 +138,20 @@ class Groups(Repository):
                 shown["display"] = one.display
             found.setdefault(one.group_id, []).append(shown)
         return found
+
+
+def _shown(
+    row: Row[Any] | GroupRow, external_id: str | None, members: list[object] | None
+) -> StoredResource:
+    return StoredResource(
+        id=row.id,
+        version=str(row.version),
+        created=row.created_at,
+        last_modified=row.changed_at,
+        document=row.doc,
+        external_id=external_id,
+        computed={} if members is None else {_MEMBERS: members},
+    )
 
 
 def _names(resource: Resource) -> dict[str, Any]:

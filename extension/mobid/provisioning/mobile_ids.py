@@ -116,7 +116,7 @@ class MobileIDs(Repository):
             lapses_after = self.parts.order_lapses_after
             profile = order(unit, user, by=self.caller.actor, lapses_after=lapses_after)
             own = checked_external_id(resource)
-            self.place.keep_external_id(unit.connection, profile.id, own)
+            self.place.keep_external_id(unit.connection, profile.id, None, own)
             return self.one(unit.connection, profile.id, projection)
 
     @staticmethod
@@ -148,7 +148,8 @@ class MobileIDs(Repository):
             else:
                 unit.save(profile.touch(at=unit.now))
             own = checked_external_id(change.after)
-            self.place.keep_external_id(unit.connection, change.id, own)
+            was = change.before.external_id
+            self.place.keep_external_id(unit.connection, change.id, was, own)
             unit.audit(self.caller.actor, "mobile_id.update", "mobile_id", change.id)
             return self.one(unit.connection, change.id, projection)
 

@@ -77,7 +77,7 @@ class Users(Repository):
             insert_user(unit.connection, row)
             DOCUMENTS.write(unit.connection, row.id, resource)
             own = checked_external_id(resource)
-            self.place.keep_external_id(unit.connection, row.id, own)
+            self.place.keep_external_id(unit.connection, row.id, None, own)
             unit.audit(self.caller.actor, "user.create", "user", row.id)
             return _shown(row, own, {})
 
@@ -92,8 +92,7 @@ class Users(Repository):
             _write(unit, before, row, expected_version)
             DOCUMENTS.change(unit.connection, row.id, change.before, change.after)
             own = checked_external_id(change.after)
-            if own != found.external_id:
-                self.place.keep_external_id(unit.connection, row.id, own)
+            self.place.keep_external_id(unit.connection, row.id, found.external_id, own)
             if row.state is not before.state:
                 self._follow(unit, row)
             if row.email != before.email:

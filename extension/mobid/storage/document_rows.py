@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mobid_scim.resource import Resource, ResourceType
 
 _EXTENSION: Final = ":extension:"
+_PLACE: Final = ("attr", "position")
 
 _HERE: Final = and_(
     user_values.c.user_id == bindparam("its_user"),
@@ -96,7 +97,7 @@ class Documents:
         new = {row.place: row for row in self._rows(after, besides=before)}
         gone = [{"its_attr": attr, "its_position": at} for attr, at in old.keys() - new.keys()]
         moved = [
-            {"its_attr": row.attr, "its_position": row.position, **row._asdict()}
+            {"its_attr": row.attr, "its_position": row.position, **_said(row)}
             for place, row in new.items()
             if old.get(place, row) != row
         ]
@@ -164,6 +165,11 @@ def _column(path: Path) -> _Column:
     subs = [] if path.sub else [each for each in path.leaf.sub_attributes if not each.read_only]
     below = (_column(Path(path.attribute, each, path.extension)) for each in subs)
     return _Column(path.leaf, attr_of(path), tuple(below))
+
+
+def _said(row: DocumentRow) -> dict[str, object]:
+    """Return what a row says, without what tells it apart."""
+    return {name: value for name, value in row._asdict().items() if name not in _PLACE}
 
 
 def _part(resource: Resource, urn: str | None) -> Mapping[str, object]:

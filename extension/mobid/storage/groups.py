@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, select, update
 
 from mobid.domain.users import UserState
 from mobid.storage.columns import is_storable
@@ -40,16 +40,21 @@ class GroupRow:
 
 
 _GROUP_ROWS: Final = RowMap(GroupRow)
+_INSERT: Final = insert(groups)
+_UPDATE: Final = update(groups).where(groups.c.id == bindparam("its_id"))
+_MEMBERS: Final = insert(group_members)
 
 
 def insert_group(connection: Connection, row: GroupRow) -> None:
     """Write a new group without members."""
-    connection.execute(insert(groups).values(_columns(row)))
+    connection.execute(_INSERT, _columns(row))
 
 
-def update_group(connection: Connection, row: GroupRow) -> None:
-    """Write a changed group, which the caller has locked."""
-    connection.execute(update(groups).where(groups.c.id == row.id).values(_columns(row)))
+def update_group(connection: Connection, before: GroupRow, after: GroupRow) -> None:
+    """Write what is different of a group, which the caller has locked."""
+    old, new = _columns(before), _columns(after)
+    changed = {name: value for name, value in new.items() if value != old[name]}
+    connection.execute(_UPDATE, {**changed, "its_id": before.id})
 
 
 def group_row(row: Row[Any]) -> GroupRow:
@@ -121,7 +126,7 @@ def add_members(
         for one in sorted(subgroup_ids)
     ]
     if rows:
-        connection.execute(insert(group_members), rows)
+        connection.execute(_MEMBERS, rows)
 
 
 def remove_members(connection: Connection, group_id: str, ids: Collection[str]) -> None:

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import Column, Text, and_, cast, delete, func, insert, literal, select
+from sqlalchemy import (
+    Column,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from mobid.storage.columns import is_storable
 from mobid.storage.scim_filter import Relation, in_row, one_related
@@ -26,6 +38,17 @@ if TYPE_CHECKING:
     Ordering: TypeAlias = Callable[
         [ColumnElement[Any], ColumnElement[Any]], Sequence[ColumnElement[Any]]
     ]
+
+
+_OF_ALL: Final = and_(
+    external_ids.c.resource_type == bindparam("its_type"),
+    external_ids.c.resource_id == bindparam("its_id"),
+)
+_OF_ONE: Final = and_(_OF_ALL, external_ids.c.client == bindparam("its_client"))
+_NAME: Final = insert(external_ids)
+_RENAME: Final = update(external_ids).where(_OF_ONE)
+_UNNAME: Final = delete(external_ids).where(_OF_ONE)
+_FORGET: Final = delete(external_ids).where(_OF_ALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,29 +148,26 @@ class Place:
         return connection.execute(whole.order_by(*wanted.order(page.sorted_by, page.found))).all()
 
     def keep_external_id(
-        self, connection: Connection, resource_id: str, external_id: str | None
+        self, connection: Connection, resource_id: str, before: str | None, after: str | None
     ) -> None:
-        """Write the client's own identifier; a taken one is an IntegrityError."""
-        mine = external_ids.c.resource_id == resource_id
-        connection.execute(delete(external_ids).where(mine, *self._own()))
-        if external_id is not None:
-            connection.execute(
-                insert(external_ids).values(
-                    resource_type=self.resource_type,
-                    client=self.client,
-                    external_id=external_id,
-                    resource_id=resource_id,
-                )
-            )
+        """Write the client's own identifier if it is another one; a taken one is an IntegrityError."""
+        mine = {"its_type": self.resource_type, "its_client": self.client, "its_id": resource_id}
+        if before is None and after is not None:
+            new = {
+                "resource_type": self.resource_type,
+                "client": self.client,
+                "external_id": after,
+                "resource_id": resource_id,
+            }
+            connection.execute(_NAME, new)
+        elif after is None and before is not None:
+            connection.execute(_UNNAME, mine)
+        elif after != before:
+            connection.execute(_RENAME, {**mine, "external_id": after})
 
     def forget_external_ids(self, connection: Connection, resource_id: str) -> None:
         """Free the identifiers that all clients gave to a resource."""
-        connection.execute(
-            delete(external_ids).where(
-                external_ids.c.resource_type == self.resource_type,
-                external_ids.c.resource_id == resource_id,
-            )
-        )
+        connection.execute(_FORGET, {"its_type": self.resource_type, "its_id": resource_id})
 
     def _own(self) -> tuple[Condition, Condition]:
         return (
