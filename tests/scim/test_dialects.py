@@ -246,9 +246,10 @@ class TestEntra:
             assert made["schemas"] == [GROUP]
             body = {"schemas": [GROUP, urn], "displayName": "c", urn: {"x": 1}}
             assert entra.spoken.post("/scim/v2/Groups", json=body).status_code == 400
-        for urns in ([f"{adscim}/2.0/Group"], [GROUP, f"{adscim}/3.0/Group"], "x", [7]):
-            body = {"schemas": urns, "displayName": "c"}
-            assert entra.spoken.post("/scim/v2/Groups", json=body).status_code == 400
+        wrong: list[object] = [[f"{adscim}/2.0/Group"], [GROUP, f"{adscim}/3.0/Group"], "x", [7]]
+        for urns in wrong:
+            listed: Values = {"schemas": urns, "displayName": "c"}
+            assert entra.spoken.post("/scim/v2/Groups", json=listed).status_code == 400
 
     @pytest.mark.parametrize("kind", ["Add", "Replace"])
     @pytest.mark.parametrize(
@@ -373,6 +374,15 @@ class TestOkta:
             "Operations": [{"op": "replace", "value": {"active": False}}],
         }
         assert okta.plainly("PATCH", "/Users/u1", patch)["active"] is False
+
+    def test_the_description_of_a_group_is_not_kept(self, okta: Provider) -> None:
+        """Okta sends it always, and says that nobody has to keep it; by itself, it is refused."""
+        urn = "urn:okta:custom:group:1.0"
+        body = {"schemas": [GROUP, urn], "displayName": "A", urn: {"description": "West"}}
+        made = okta("POST", "/Groups", body)
+        assert (made["schemas"], urn in made) == ([GROUP], False)
+        kind, _ = okta.refuses({"op": "replace", "value": {urn: {}}}, path="/Groups/g1")
+        assert kind == "invalidSyntax"
 
     def test_a_password_is_not_changed_in_vain(self, okta: Provider) -> None:
         """Where it is asked for by itself, success would not be true."""

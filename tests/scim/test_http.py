@@ -138,6 +138,31 @@ class TestRead:
         answer = client.get("/scim/v2/Users/u1", headers={"If-None-Match": tag})
         assert answer.status_code == 200
 
+    @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+    @pytest.mark.parametrize(("tag", "status"), [("*", 412), ('W/"1"', 412), ('W/"2"', None)])
+    def test_what_is_not_to_match_is_not_changed(
+        self, method: str, tag: str, status: int | None, client: FlaskClient
+    ) -> None:
+        """RFC 9110, 13.1.2: with `*`, a client wants to change only what is not there."""
+        create(client)
+        before = client.get("/scim/v2/Users/u1").data
+        operation = {"op": "replace", "path": "title", "value": "x"}
+        bodies = {
+            "PUT": {"schemas": [CORE], "userName": "x"},
+            "PATCH": {"schemas": [PATCH_OP], "Operations": [operation]},
+        }
+        answer = client.open(
+            "/scim/v2/Users/u1",
+            method=method,
+            json=bodies.get(method),
+            headers={"If-None-Match": tag, "If-Match": "*"},
+        )
+        if status is None:
+            assert answer.status_code in (200, 204), answer.text
+        else:
+            assert answer.status_code == status
+            assert client.get("/scim/v2/Users/u1").data == before
+
     @pytest.mark.parametrize("unknown", ["u2", "%00", "%ff", "x" * 300, "a%2Fb", "..%2Fu1"])
     def test_what_is_not_there_is_not_found(self, unknown: str, client: FlaskClient) -> None:
         """404, whatever the id looks like."""

@@ -69,3 +69,19 @@ class IgnoredSchemas(Rule):
         if not isinstance(value, list):
             return value
         return [each for each in value if str(each).lower() not in self.urns]
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredExtensions(IgnoredSchemas):
+    """Extensions that a client cannot be kept from sending, and asks nobody to keep: URN and values.
+
+    In a PATCH they are refused: there, one is asked for by itself. Source: Okta Developer, "Okta and SCIM
+    Version 1.1", create groups, with a description; lightdash/lightdash #28062.
+    """
+
+    @override
+    def resource(self, body: object, scope: ResourceType) -> object:
+        if not isinstance(body, dict):
+            return body
+        kept = {name: value for name, value in body.items() if name.lower() not in self.urns}
+        return IgnoredSchemas.resource(self, kept, scope)

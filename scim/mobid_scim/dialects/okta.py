@@ -3,6 +3,12 @@
 from typing import Final
 
 from mobid_scim.dialect import Dialect
-from mobid_scim.dialects.leaving_out import IgnoredAttributes
+from mobid_scim.dialects.leaving_out import IgnoredAttributes, IgnoredExtensions
 
-OKTA: Final = Dialect("okta", (IgnoredAttributes(frozenset({"password"})),))
+OKTA: Final = Dialect(
+    "okta",
+    (
+        IgnoredAttributes(frozenset({"password"})),
+        IgnoredExtensions(frozenset({"urn:okta:custom:group:1.0"})),
+    ),
+)

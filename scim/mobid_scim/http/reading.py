@@ -95,11 +95,19 @@ def _read(limit: int) -> bytes:
 
 
 def precondition() -> Precondition | None:
-    """Return what If-Match asks for; one that cannot be read accepts no version at all."""
-    if "If-Match" not in request.headers:
+    """Return what If-Match and If-None-Match ask of a write (RFC 9110, 13.1.1 and 13.1.2).
+
+    An If-Match that cannot be read accepts no version at all.
+    """
+    if "If-Match" not in request.headers and "If-None-Match" not in request.headers:
         return None
+    return lambda version: _is_accepted(version) and not is_known(version)
+
+
+def _is_accepted(version: str) -> bool:
     accepted = request.if_match
-    return lambda version: accepted.star_tag or accepted.contains_weak(version)
+    named = accepted.star_tag or accepted.contains_weak(version)
+    return named or "If-Match" not in request.headers
 
 
 def is_known(version: str) -> bool:
