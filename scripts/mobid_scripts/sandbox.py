@@ -140,9 +140,7 @@ class Sandbox:
             self._forget(server)
             raise SandboxUnavailable("its fork server died during the run")
         if reply.ending.status == wire.NO_PROCESS:
-            raise SandboxUnavailable(
-                "the system lets it have no more processes; raise the limit, TasksMax or ulimit -u"
-            )
+            raise SandboxUnavailable(wire.NO_MORE_PROCESSES)
         return reply
 
     @contextmanager

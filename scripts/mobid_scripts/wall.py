@@ -87,10 +87,10 @@ def _limit(limits: Limits, base_memory: int) -> str:
 
 def _set(what: int, most: int) -> str:
     """Lower a limit, soft and hard; an outer one that is lower already holds as well."""
-    _, hard = resource.getrlimit(what)
-    if hard != resource.RLIM_INFINITY:
-        most = min(most, hard)
     try:
+        _, hard = resource.getrlimit(what)
+        if hard != resource.RLIM_INFINITY:
+            most = min(most, hard)
         resource.setrlimit(what, (most, most))
     except (OSError, ValueError) as error:
         return f"setrlimit is refused ({error})"

@@ -27,7 +27,10 @@ MOST_REPLY: Final = MOST_LAYERS + MOST_ANSWER + 2 * _LENGTH.size + _ENDING.size
 ANSWERED, OUT_OF_MEMORY, TOO_LARGE, LAYER_MISSING = 0, 71, 72, 73
 CRASHED: Final = 1
 NO_PROCESS: Final = 74
-"""There was no child at all: the system lets the fork server have no more processes."""
+"""There was no child at all."""
+NO_MORE_PROCESSES: Final = (
+    "the system lets it have no more processes; raise the limit, TasksMax or ulimit -u"
+)
 
 
 @dataclass(frozen=True, slots=True)

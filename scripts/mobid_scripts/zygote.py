@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -204,11 +204,17 @@ def _warm(declaration: Declaration) -> None:
     sys.setrecursionlimit(1000)
 
 
-def _drop_privileges() -> None:
-    if os.getuid() == 0:
+def _drop_privileges() -> bool:
+    """Become nobody; tell whether we are no root now. One without capabilities can not give itself up."""
+    if os.getuid() != 0:
+        return True
+    try:
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+    except PermissionError:
+        return False
+    return True
 
 
 def main(descriptor: int) -> None:
@@ -221,12 +227,18 @@ def main(descriptor: int) -> None:
     os.chdir("/")
     sys.set_int_max_str_digits(1000)
     _warm(declaration)  # while the files of the interpreter can still be read
-    _drop_privileges()
+    if not _drop_privileges():
+        # The kernel counts no processes of root, so the resource limits alone would not hold.
+        limits = replace(limits, required=limits.required | {"seccomp"})
     gc.collect()
     gc.freeze()
     gc.disable()
     zygote = Zygote(control, declaration, limits)
-    if why := zygote.unfit():
+    try:
+        why = zygote.unfit()
+    except BlockingIOError:
+        why = wire.NO_MORE_PROCESSES
+    if why:
         control.send(why.encode()[: wire.MOST_WORDS])
         return
     control.send(wire.READY)
