@@ -101,4 +101,18 @@ def _checked(rows: Mapping[str, Values], users: set[str], groups: set[str]) -> M
         kind = _USER if member in users else _GROUP
         if str(row.get("type", kind)).casefold() != kind:
             raise InvalidValue(f"members: {quoted(member)} is a {kind.title()}, by its id.")
+        _check_reference(member, kind, row.get("$ref"))
     return Moves(frozenset(users), frozenset(groups))
+
+
+def _check_reference(member: str, kind: str, reference: object) -> None:
+    """Refuse a `$ref` that leads to somebody else: nobody could tell who is meant."""
+    if reference is None:
+        return
+    *before, last = str(reference).split("/")
+    endpoint = before[-1] if before else ""
+    if last != member or endpoint in {"Users", "Groups"} - {f"{kind.title()}s"}:
+        raise InvalidValue(
+            f"members: {quoted(member)} is a {kind.title()}, and $ref {quoted(str(reference))}"
+            " leads elsewhere; leave it."
+        )

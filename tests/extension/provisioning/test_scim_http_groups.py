@@ -229,6 +229,31 @@ class TestMembers:
         answer = hr.patch(path, {"op": "add", "path": "members", "value": [value]})
         assert answer.status_code == 200
 
+    @pytest.mark.parametrize(
+        "form", [f"{BASE}/Users/{{}}", "Users/{}", "../Users/{}", "{}", "x/y/{}"]
+    )
+    def test_may_have_their_address(self, form: str, hr: SCIM) -> None:
+        """Absolute or relative (RFC 7643, 2.3.7); what counts is whom it leads to."""
+        anne = hr.create()["id"]
+        path = f"/Groups/{create(hr, 'Staff')['id']}"
+        value = {"value": anne, "$ref": form.format(anne)}
+        answer = hr.patch(path, {"op": "add", "path": "members", "value": [value]})
+        assert answer.status_code == 200, answer.text
+
+    @pytest.mark.parametrize("form", ["Users/somebody", f"{BASE}/Groups/{{}}", "", "Users/{}/"])
+    def test_are_not_two_at_once(self, form: str, hr: SCIM) -> None:
+        """An id and an address of somebody else: neither is taken, and nobody comes into the group."""
+        anne = hr.create()["id"]
+        group = create(hr, "Staff")
+        value = {"value": anne, "$ref": form.format(anne)}
+        operation = {"op": "add", "path": "members", "value": [value]}
+        answer = hr.patch(f"/Groups/{group['id']}", operation)
+        assert answer.status_code == 400
+        assert answer.json is not None
+        assert answer.json["scimType"] == "invalidValue"
+        assert answer.json["detail"].endswith(" leads elsewhere; leave it.")
+        assert read(hr, f"/Groups/{group['id']}") == group
+
     def test_do_not_include_the_group_itself(self, hr: SCIM) -> None:
         """That much of a circle is seen at once."""
         group = create(hr, "Staff")
