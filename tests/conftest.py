@@ -59,6 +59,9 @@ if TYPE_CHECKING:
     from mobid.ca.builtin import BuiltinCA
     from mobid.ca.builtin.store import Intent, SavedCRL
 
+# A failed assertion there is told as well as one in a test.
+pytest.register_assert_rewrite("tests.e2e.parts", "tests.extension.processes.parts")
+
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
