@@ -61,9 +61,9 @@ ESCAPES: Final[Mapping[str, str]] = {
 
 def faults(declaration: Declaration, layers: Collection[str]) -> Iterator[str]:
     """Yield what does not hold, in the locked-down child that this is."""
-    declaration = replace(
-        declaration, options=()
-    )  # so that a script which comes through needs no defaults
+    # Without options, a script that comes through needs no defaults; and whatever a site has released
+    # to its scripts, the honest one may ask for groups.
+    declaration = replace(declaration, options=(), attributes=(declaration.groups,), withheld=())
     request = {"user": {}, "defaults": {}, "now": "2026-01-01T00:00:00+00:00"}
     honest = execution.run({**request, "source": HONEST}, declaration)
     if (honest["outcome"], honest["log"]) != (Verdict.OK, _LOGGED):

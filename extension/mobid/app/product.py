@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from mobid.audit import Report
     from mobid.config import Settings
+    from mobid.optionscripts import ScriptLanguage
     from mobid.processes.authority import Authority
     from mobid.processes.mailing import Mailer
     from mobid.processes.ports import Clock
@@ -148,6 +149,10 @@ class Product:
             [ManagedScript(self.sandbox, SHIPPED), ManagedScript(self.expiring, SHIPPED_EXPIRING)],
             settings.scripts,
         )
+        self.languages: Final[Mapping[str, ScriptLanguage]] = {
+            SHIPPED.name: self.sandbox,
+            SHIPPED_EXPIRING.name: self.expiring,
+        }
         self.comparisons: Final = ScriptComparisons(
             self.scripts, UserPopulation(self.units, settings.public_url + SCIM_PREFIX), self.clock
         )

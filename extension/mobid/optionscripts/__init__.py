@@ -1,6 +1,7 @@
 """The product's words for the script engine: options, user attributes, the shipped scripts, `evaluate`."""
 
 from mobid.optionscripts.evaluation import ExpiringScripts, OptionScripts, ScriptLanguage
+from mobid.optionscripts.manual import manual
 from mobid.optionscripts.released import sample_user
 from mobid.optionscripts.shipped import (
     EXPIRING_NAME,
@@ -10,11 +11,13 @@ from mobid.optionscripts.shipped import (
     SHIPPED_EXPIRING,
     SHIPPED_VERSION_0,
 )
-from mobid.optionscripts.stored_tests import plain_tests
+from mobid.optionscripts.stored_tests import ENDING, plain_tests, shown
+from mobid.optionscripts.stub import stub
 from mobid_scripts.errors import RequestTooLarge
 from mobid_scripts.limits import Limits
 
 __all__ = [
+    "ENDING",
     "EXPIRING_NAME",
     "NAMES",
     "SCRIPT_NAME",
@@ -26,6 +29,9 @@ __all__ = [
     "OptionScripts",
     "RequestTooLarge",
     "ScriptLanguage",
+    "manual",
     "plain_tests",
     "sample_user",
+    "shown",
+    "stub",
 ]

@@ -81,8 +81,8 @@ class TestScripts:
         """What is not there is told by its name."""
         assert "9" in mobid("scripts", "activate", "9").output
         unknown = mobid("scripts", "list", "--name", "MobileIDScriptOption")
-        assert unknown.exit_code == 1
-        assert 'There is no option script "MobileIDScriptOption"' in unknown.output
+        assert unknown.exit_code == 2
+        assert "MobileIDScriptExpiringOptions" in unknown.output
 
 
 class TestCA:
