@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LARGEST: Final = 2**63 - 1
+_NUL: Final = "\x00"
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _KEY_BYTES: Final = 1024
@@ -47,14 +48,19 @@ def instant(value: int) -> datetime:
 
 def checked(text: str) -> str:
     """Return the text; raise `Unstorable` for what SQLite and PostgreSQL treat differently."""
-    if _UNSTORABLE.search(text):
+    # ASCII, which is known without a look at it, has no surrogates: most texts need no more.
+    if _NUL in text if text.isascii() else _UNSTORABLE.search(text):
         raise Unstorable("text with U+0000 or a lone surrogate in it")
-    return str(text)
+    return text if type(text) is str else str(text)
 
 
 def is_storable(text: str) -> bool:
     """Tell whether a key could be in the database at all: what is not, is not found either."""
-    return _UNSTORABLE.search(text) is None and len(text.encode()) <= _KEY_BYTES
+    return _UNSTORABLE.search(text) is None and _is_short(text)
+
+
+def _is_short(text: str) -> bool:
+    return (len(text) if text.isascii() else len(text.encode())) <= _KEY_BYTES
 
 
 class Instant(TypeDecorator[datetime]):
@@ -108,9 +114,12 @@ class Key(TypeDecorator[str]):
 
     @override
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is not None and len(checked(value).encode()) > _KEY_BYTES:
+        if value is None:
+            return None
+        text = checked(value)
+        if not _is_short(text):
             raise Unstorable(f"a key of more than {_KEY_BYTES} bytes")
-        return None if value is None else str(value)
+        return text
 
 
 class Choice(TypeDecorator[E]):
