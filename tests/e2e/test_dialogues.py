@@ -26,7 +26,7 @@ from mobid_scim.dialect import STRICT
 from mobid_scim.dialects import DIALECTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.e2e.conftest import Site
 
@@ -84,21 +84,14 @@ class Dialogue:
 
 
 class Life:
-    """A life that is being told: two clients of one name, of which one speaks the dialect."""
+    """A life that is being told by one client, whose tokens speak a dialect each."""
 
-    def __init__(self, site: Site, dialogue: Dialogue) -> None:
+    def __init__(self, site: Site, dialogue: Dialogue, tokens: Mapping[str, str]) -> None:
         self._site: Final = site
         self._dialogue: Final = dialogue
+        self._tokens: Final = tokens
         self._run: Final = secrets.token_hex(6)
         self._kept: Final = {"run": self._run}
-        name = f"{dialogue.dialect}-{self._run}"
-        with Product(load(site.home, {})) as product:
-            self._tokens: Final = {
-                dialect: product.tokens.create(
-                    name, Audience.SCIM, SCOPES[Audience.SCIM], dialect=dialect, by=SYSTEM
-                ).bearer.reveal()
-                for dialect in {dialogue.dialect, STRICT.name}
-            }
         self._http: Final = httpx2.Client(base_url=f"{site.url}/scim/v2", timeout=PATIENCE)
 
     def close(self) -> None:
@@ -198,10 +191,35 @@ def dialogue(request: pytest.FixtureRequest) -> Dialogue:
     return Dialogue.read(request.param)
 
 
+@pytest.fixture(scope="session")
+def tokens_at() -> Callable[[Site], Mapping[str, str]]:
+    """Return the tokens of one client at a site, by the dialect that each speaks; they are made once."""
+    made: dict[Path, dict[str, str]] = {}
+
+    def at(site: Site) -> Mapping[str, str]:
+        if site.home not in made:
+            with Product(load(site.home, {})) as product:
+                made[site.home] = {
+                    dialect: product.tokens.create(
+                        "dialogues",
+                        Audience.SCIM,
+                        SCOPES[Audience.SCIM],
+                        dialect=dialect,
+                        by=SYSTEM,
+                    ).bearer.reveal()
+                    for dialect in DIALECTS
+                }
+        return made[site.home]
+
+    return at
+
+
 @pytest.fixture
-def life(site: Site, dialogue: Dialogue) -> Iterator[Life]:
+def life(
+    site: Site, dialogue: Dialogue, tokens_at: Callable[[Site], Mapping[str, str]]
+) -> Iterator[Life]:
     """Begin a life at a real server."""
-    begun = Life(site, dialogue)
+    begun = Life(site, dialogue, tokens_at(site))
     yield begun
     begun.close()
 
@@ -211,6 +229,9 @@ def test_a_life_is_told(life: Life) -> None:
     life.tell()
 
 
+@pytest.mark.parametrize(
+    "dialogue", [name for name in DIALOGUES if name in DIALECTS], indirect=True
+)
 def test_a_strict_provider_takes_what_is_standard_and_refuses_the_rest(life: Life) -> None:
     """What is refused changes nothing; what names no rule needs none."""
     life.tell_strictly()
