@@ -23,6 +23,8 @@ FLOORS: Final = {
     "restrictedpython": "9",
 }
 """Below these versions there are holes that our walls count on being closed."""
+CANAILLE: Final = "tests/conformance/canaille/requirements.txt"
+"""An identity server of others, which needs older libraries than we do."""
 PIN: Final = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 ADDRESS: Final = re.compile(r"://|@|file:|--index|--extra-index|--find-links|--trusted-host")
 
@@ -74,12 +76,13 @@ class TestPins:
         """What is run is what was tested."""
         assert pins("requirements.lock") == installed_with("demo")
 
-    def test_everything_in_the_lock_has_hashes(self) -> None:
+    @pytest.mark.parametrize("name", ["requirements.lock", CANAILLE])
+    def test_everything_in_a_lock_has_hashes(self, name: str) -> None:
         """An install takes exactly these files, from wherever it gets them."""
-        for entry in re.split(r"\n(?=\S)", read("requirements.lock").strip()):
+        for entry in re.split(r"\n(?=\S)", read(name).strip()):
             assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
 
-    @pytest.mark.parametrize("name", ["constraints.txt", "requirements.lock"])
+    @pytest.mark.parametrize("name", ["constraints.txt", "requirements.lock", CANAILLE])
     def test_no_pin_names_an_address(self, name: str) -> None:
         """Where packages come from is the business of who installs them."""
         assert ADDRESS.search(read(name)) is None
