@@ -13,6 +13,7 @@ from mobid.cli.scripts.files import saved
 from mobid.optionscripts import manual
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from click.testing import Result
@@ -116,19 +117,17 @@ class TestWatching:
     def test_it_looks_when_a_script_or_its_tests_change(self, script: Path) -> None:
         """First at once; and not again for a file that is another one's."""
         tests = script.with_name("short.tests.toml")
-        steps = iter(
-            [
-                lambda: script.with_name("other.txt").write_text(""),
-                lambda: os.utime(script, (1, 1)),
-                lambda: os.utime(tests, (2, 2)),
-                tests.unlink,
-            ]
-        )
+        saves: list[Callable[[], object]] = [
+            lambda: script.with_name("other.txt").write_text(""),
+            lambda: os.utime(script, (1, 1)),
+            lambda: os.utime(tests, (2, 2)),
+            tests.unlink,
+        ]
         waits: list[int] = []
 
         def wait() -> None:
             waits.append(1)
-            next(steps)()
+            saves.pop(0)()
 
         for number, _ in enumerate(islice(saved(script, wait), 4)):
             assert len(waits) == (0, 2, 3, 4)[number]

@@ -1,121 +1,89 @@
-"""The scripts in `examples/option-scripts`: each is in the language and decides what its first line says."""
+"""The scripts in `examples/option-scripts`: each keeps the word of its tests, and type checkers accept it."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from mypy import api as mypy
 
-from mobid.domain.options import Kind, Notify, QRLocation, Validity
-from mobid.optionscripts.words import DECLARATION
-from mobid.processes.ports import Outcome
-from mobid_scripts.outcome import Code
-from mobid_scripts.vocabulary import BUILTINS
+from mobid.optionscripts import ENDING, EXPIRING_NAME, SCRIPT_NAME, plain_tests, stub
+from mobid.optionscripts.words import DECLARATION, expiring_declaration
 
 if TYPE_CHECKING:
     from tests.extension.optionscripts.conftest import Scripts
 
-    from mobid.domain.options import Options
+    from mobid.optionscripts import ExpiringScripts
 
+NOW: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)
 _FOLDER: Final = Path(__file__).parents[3] / "examples" / "option-scripts"
 _README: Final = (_FOLDER / "README.md").read_text("utf-8")
-NAMES: Final = sorted(path.name for path in _FOLDER.glob("*.txt"))
-BOTH: Final = (Kind.AUTHENTICATION, Kind.SIGNATURE)
-
-
-def _decide(scripts: Scripts, name: str, **changes: object) -> Options:
-    evaluation = scripts.evaluate((_FOLDER / name).read_text("utf-8"), **changes)
-    assert evaluation.options is not None, evaluation
-    return evaluation.options
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_example_can_be_uploaded_and_is_listed(name: str, scripts: Scripts) -> None:
-    """Whoever copies one starts from a script that works, and finds it in the README."""
-    assert scripts.port.check((_FOLDER / name).read_text("utf-8")).outcome is Outcome.OK
-    assert f"[{name}]({name})" in _README
-
-
-def test_everyone(scripts: Scripts) -> None:
-    """Two certificates for a year, a mail on failure."""
-    options = _decide(scripts, "everyone.txt")
-    assert (options.certificates, options.validity) == (BOTH, Validity("P1Y"))
-    assert (options.server_name, options.notify) == ("Example AB", Notify.FAILURE)
-
-
-@pytest.mark.parametrize(
-    ("department", "validity"),
-    [("Finance", "P90D"), ("Research", "P6M"), ("Kitchen", "P2Y"), (None, "P2Y")],
+OPTIONS: Final = sorted(_FOLDER.glob("*.txt"))
+EXPIRING: Final = sorted((_FOLDER / "expiring").glob("*.txt"))
+ALL: Final = pytest.mark.parametrize(
+    "file", [*OPTIONS, *EXPIRING], ids=lambda file: str(file.relative_to(_FOLDER))
 )
-def test_validity_by_department(department: str | None, validity: str, scripts: Scripts) -> None:
-    """The table decides, and the default for who is not in it."""
-    options = _decide(scripts, "validity-by-department.txt", department=department)
-    assert options.validity == Validity(validity)
 
 
-def test_members_only(scripts: Scripts) -> None:
-    """Members may tick the signature; everybody else reads whom to ask."""
-    source = (_FOLDER / "members-only.txt").read_text("utf-8")
-    refused = scripts.evaluate(source)
-    assert refused.refusal == "You are not in the group mobile-id-users. Ask your manager."
-    options = _decide(scripts, "members-only.txt", groups=["mobile-id-users"])
-    assert options.certificates == (Kind.AUTHENTICATION,)
-    assert options.selectable_certificates == (Kind.SIGNATURE,)
+@ALL
+def test_every_example_keeps_the_word_of_its_tests(
+    file: Path, mailing_scripts: Scripts, expiring: ExpiringScripts
+) -> None:
+    """Whoever copies one starts from a script that works, and from tests that show how."""
+    language = mailing_scripts.port if file in OPTIONS else expiring
+    tests = language.read_tests(plain_tests(file.with_name(file.stem + ENDING).read_text("utf-8")))
+    results = language.test(file.read_text("utf-8"), tests, at=NOW)
+    assert [result for result in results if not result.passed] == []
+    assert tests
 
 
-def test_names_from_attributes(scripts: Scripts) -> None:
-    """The site comes from a group, the names from attributes, with a way out for those without."""
-    options = _decide(scripts, "names-from-attributes.txt", preferredLanguage="sv")
-    assert (options.user_id, options.server_name) == ("ada@corp", "Example North")
-    assert options.profile_name == "Work ID of Ada Lovelace"
-    assert options.properties == {"site": "north", "language": "sv"}
-    other = _decide(scripts, "names-from-attributes.txt", groups=None, display_name="")
-    assert (other.profile_name, other.properties) == ("Work ID", {"site": "headquarters"})
+@ALL
+def test_every_example_is_listed(file: Path) -> None:
+    """With what it shows."""
+    name = file.relative_to(_FOLDER)
+    assert f"| [{name}]({name}) |" in _README
 
 
-@pytest.mark.parametrize(
-    ("email", "where"),
-    [("ada@example.org", QRLocation.EMAIL), (None, QRLocation.SELF_SERVICE)],
-)
-def test_code_by_mail(email: str | None, where: QRLocation, mailing_scripts: Scripts) -> None:
-    """A code is mailed to whom one can be mailed to."""
-    assert _decide(mailing_scripts, "code-by-mail.txt", email=email).qr_location is where
+def test_there_are_no_tests_of_nothing() -> None:
+    """A file of tests stands beside its script."""
+    tests = {file.name.removesuffix(ENDING) for file in _FOLDER.rglob(f"*{ENDING}")}
+    assert tests == {file.stem for file in (*OPTIONS, *EXPIRING)}
 
 
-def test_external_staff(scripts: Scripts) -> None:
-    """External staff sign in only, as long as the project runs, and need an address."""
-    options = _decide(scripts, "external-staff.txt", userType="external", groups=["project-north"])
-    assert options.certificates == (Kind.AUTHENTICATION,)
-    assert options.validity == Validity("2030-06-30")
-    assert _decide(scripts, "external-staff.txt", userType="external").validity == Validity("P180D")
-    assert _decide(scripts, "external-staff.txt").certificates == BOTH
-    source = (_FOLDER / "external-staff.txt").read_text("utf-8")
-    assert scripts.evaluate(source, userType="external", email=None).outcome is Outcome.REFUSED
-
-
-@pytest.mark.parametrize(
-    "word",
-    [
-        *(f"`options.{name}`" for name in DECLARATION.option_names),
-        *(f"`user.{name}`" for name in DECLARATION.attributes),
-        *(f"`cert.{name}`" for name in DECLARATION.constants["cert"]),
-        "`user.has(",
-        "`user.in_group(",
-    ],
-)
-def test_every_word_of_the_product_is_documented(word: str) -> None:
-    """What a script can set or ask stands in the README."""
-    assert word in _README
-
-
-@pytest.mark.parametrize("code", Code)
-def test_every_code_is_documented(code: Code) -> None:
-    """What a diagnostic can carry stands in the README."""
-    assert f"`{code.value}`" in _README
-
-
-@pytest.mark.parametrize("function", BUILTINS)
-def test_every_function_is_documented(function: str) -> None:
-    """What a script can call stands in the README."""
-    assert f"`{function}`" in _README or f"`{function}(" in _README
+def test_type_checkers_accept_the_examples_with_the_stub(tmp_path: Path) -> None:
+    """All of them in one run; what an editor would underline is a fault of the stub, or of the script."""
+    languages = (
+        (SCRIPT_NAME, DECLARATION, OPTIONS),
+        (EXPIRING_NAME, expiring_declaration(), EXPIRING),
+    )
+    files = []
+    for name, declaration, scripts in languages:
+        (tmp_path / f"{name}.pyi").write_text(stub(name, declaration))
+        for script in scripts:
+            file = tmp_path / f"{script.stem.replace('-', '_')}.py"
+            file.write_text(f"from {name} import *\n{script.read_text('utf-8')}")
+            files.append(file)
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(
+        f"from {SCRIPT_NAME} import *\n"
+        "options.validty = days(3)\n"
+        'options.qr_location = "wall"\n'
+        "options.validity = 3\n"
+        "x = user.deparment\n"
+        'user.has("deparment")\n'
+    )
+    out, _, _ = mypy.run(
+        [
+            *("--config-file=", "--python-version=3.11", f"--cache-dir={tmp_path / 'cache'}"),
+            *map(str, (*files, wrong)),
+        ]
+    )
+    faults = [
+        line.partition(":")[2].partition(":")[0] for line in out.splitlines() if ": error:" in line
+    ]
+    assert [
+        line for line in out.splitlines() if ": error:" in line and "wrong.py" not in line
+    ] == []
+    assert faults == ["2", "3", "4", "5", "6"], out
