@@ -61,10 +61,11 @@ class Query:
 class Page:
     """The resources of one page, in a stable order, and how many match in all.
 
-    `next` and `previous` are where other pages are, if there are any; `seek` alone tells them.
+    `seek` need not tell the total of a page that holds something. `next` and `previous` are where
+    other pages are, if there are any; `seek` alone tells them.
     """
 
     resources: Sequence[StoredResource]
-    total: int
+    total: int | None
     next: Position | None = None
     previous: Position | None = None

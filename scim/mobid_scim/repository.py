@@ -98,7 +98,8 @@ class Seeks(Protocol):
         Forward, it holds up to `query.count` resources behind the position, and backward the last
         ones before it; both in the order of the list. `next` is the position of the last one, if
         more come behind it, and `previous` that of the first one, backward, if any come before it.
-        With `count` 0 only the total is asked for. What is there during a whole walk is met once,
+        With `count` 0 only the total is asked for, and otherwise it need not be told: to count may
+        cost more than a page. What is there during a whole walk is met once,
         even if others come and go meanwhile, and the resource at a position is itself deleted.
         """
 

@@ -1,7 +1,7 @@
 """What a resource is: its type, its values on the way in, and what storage keeps of it."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -200,20 +200,31 @@ class StoredResource:
     computed: Mapping[str, object] = field(default_factory=dict)
 
 
+def timestamp(moment: dt.datetime) -> str:
+    """Return a dateTime in UTC (RFC 7643, 2.3.5)."""
+    return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+
+
 def location(stored_id: str, resource_type: ResourceType, base_url: str) -> str:
     """Return the absolute URL of a resource; ids are made by the provider and URL-safe."""
     return f"{base_url}{resource_type.endpoint}/{stored_id}"
 
 
-def own_parts(stored: StoredResource, resource_type: ResourceType, base_url: str) -> Values:
-    """Return what RFC 7643, 3.1 adds to the document: id, externalId, meta."""
+def own_parts(
+    stored: StoredResource,
+    resource_type: ResourceType,
+    base_url: str,
+    *,
+    time: Callable[[dt.datetime], object] = timestamp,
+) -> Values:
+    """Return what RFC 7643, 3.1 adds to the document: id, externalId, meta, with times made by `time`."""
     parts: Values = {"id": stored.id}
     if stored.external_id is not None:
         parts["externalId"] = stored.external_id
     parts["meta"] = {
         "resourceType": resource_type.name,
-        "created": timestamp(stored.created),
-        "lastModified": timestamp(stored.last_modified),
+        "created": time(stored.created),
+        "lastModified": time(stored.last_modified),
         "location": location(stored.id, resource_type, base_url),
         "version": f'W/"{stored.version}"',
     }
@@ -234,8 +245,3 @@ def represent(stored: StoredResource, resource_type: ResourceType, base_url: str
     whole = Resource(resource_type, merged)
     merged["schemas"] = whole.schemas()
     return whole
-
-
-def timestamp(moment: dt.datetime) -> str:
-    """Return a dateTime in UTC (RFC 7643, 2.3.5)."""
-    return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")

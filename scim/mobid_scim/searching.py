@@ -23,11 +23,12 @@ CallerT = TypeVar("CallerT")
 class Found:
     """A page of resources, each with what the client wants of it.
 
-    A page by index has a `start_index`; one by cursor has cursors, unless nothing comes there.
+    A page by index has a `start_index` and a `total`; one by cursor has cursors, unless nothing
+    comes there.
     """
 
     resources: Sequence[tuple[StoredResource, Projection]]
-    total: int
+    total: int | None
     start_index: int | None = None
     next_cursor: str | None = None
     previous_cursor: str | None = None
@@ -76,7 +77,7 @@ def _by_index(service: Service[CallerT], caller: CallerT, queries: Sequence[Quer
         )
         page = service.search(caller, query.projection.scope, part)
         resources += _projected(page, query)
-        total += page.total
+        total += page.total or 0
     return Found(resources=resources, total=total, start_index=queries[0].start_index)
 
 
@@ -99,7 +100,7 @@ def _by_cursor(
     ]
     return Found(
         resources=walk.resources,
-        total=walk.total,
+        total=_total(service, caller, queries) if _tells_total(asked, walk) else None,
         next_cursor=sealed[0],
         previous_cursor=sealed[1],
     )
@@ -110,7 +111,6 @@ class _Walk:
     """One page on the way through a list, and where it goes on."""
 
     resources: Sequence[tuple[StoredResource, Projection]]
-    total: int
     next: Mark | None
     previous: Mark | None
 
@@ -120,27 +120,40 @@ def _walk(
 ) -> _Walk:
     """Take a page from where a mark is; over several types, it leads forward only."""
     resources: list[tuple[StoredResource, Projection]] = []
-    total = 0
     onward = back = None
-    begun = False
-    for query in queries:
+    names = [query.projection.scope.name for query in queries]
+    for query in queries[names.index(begin.scope) :] if begin.count else ():
         scope = query.projection.scope
-        here = scope.name == begin.scope
-        left = begin.count - len(resources) if here or begun else 0
-        after = begin.position if here else None
+        left = begin.count - len(resources)
+        after = begin.position if scope.name == begin.scope else None
         page = service.seek(caller, scope, replace(query, after=after, count=left))
         resources += _projected(page, query)
-        total += page.total
-        begun = begun or here
-        if onward is not None or not begun or not begin.count:
-            continue
         if page.next is not None:
             onward = Mark(scope.name, page.next, begin.count)
         elif not left and page.total:
             onward = Mark(scope.name, None, begin.count)
         if page.previous is not None and len(queries) == 1:
             back = Mark(scope.name, page.previous, begin.count)
-    return _Walk(resources, total, onward, back)
+        if onward is not None:
+            break
+    return _Walk(resources, onward, back)
+
+
+def _tells_total(asked: SearchRequest, walk: _Walk) -> bool:
+    """Tell whether an answer has to say how many there are (RFC 9865, 2 leaves it to the provider).
+
+    To count may cost more than a page does: so the first page says it, and what has no cursor, by
+    which a client could know that the total may be left out.
+    """
+    return not asked.cursor or (walk.next is None and walk.previous is None)
+
+
+def _total(service: Service[CallerT], caller: CallerT, queries: Sequence[Query]) -> int:
+    """Return how many there are in all."""
+    pages = [
+        service.seek(caller, query.projection.scope, replace(query, count=0)) for query in queries
+    ]
+    return sum(page.total or 0 for page in pages)
 
 
 def _check_count(asked: SearchRequest, sealed: int) -> None:

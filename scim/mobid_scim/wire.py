@@ -37,7 +37,7 @@ def resource(stored: StoredResource, projection: Projection, base_url: str) -> b
 def page(
     items: Sequence[bytes],
     *,
-    total: int,
+    total: int | None,
     start_index: int | None,
     next_cursor: str | None = None,
     previous_cursor: str | None = None,
@@ -79,5 +79,6 @@ def error(refusal: SCIMError) -> bytes:
 
 
 def _spliced(stored: StoredResource, scope: ResourceType, base_url: str) -> bytes:
-    own = orjson.dumps(own_parts(stored, scope, base_url))
+    parts = own_parts(stored, scope, base_url, time=lambda moment: moment)
+    own = orjson.dumps(parts, option=orjson.OPT_UTC_Z)
     return stored.document.encode()[:-1] + b"," + own[1:]

@@ -158,6 +158,16 @@ class TestWalking:
         assert (found["totalResults"], found["Resources"]) == (5, [])
         assert "nextCursor" not in found
 
+    def test_the_total_is_told_where_a_walk_begins(self, people: FlaskClient) -> None:
+        """And where no cursor tells a client that the total may be left out (RFC 9865, 2)."""
+        for path, count, totals in (("/Users", 2, [5, None, None]), ("/", 3, [8, None, 8])):
+            cursor = ""
+            for total in totals:
+                found = page(people, path, count=count, cursor=cursor)
+                assert found.get("totalResults") == total
+                cursor = found.get("nextCursor", "")
+            assert not cursor
+
     def test_without_a_cursor_pages_are_counted(self, people: FlaskClient) -> None:
         """The default is startIndex, as discovery says."""
         found = page(people, count=2)

@@ -140,7 +140,7 @@ class Product:
             self.units, self.authorities, self.settlement
         )
         self.audit_log: Final = AuditLog(self.engine, clock=clock)
-        self.tokens: Final = BearerTokens(APITokens(self.transactions), self.units)
+        self.tokens: Final = BearerTokens(APITokens(self.transactions, clock=clock), self.units)
         front_ends = FrontEnds(self.transactions)
         self.front_ends: Final = FrontEndRegistry(front_ends, self.units)
         self.assertions: Final = Assertions(front_ends, self.units, settings.public_url)

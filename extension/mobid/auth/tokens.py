@@ -140,11 +140,11 @@ class BearerTokens:
         if presented is None:
             raise Unauthenticated("not one of our tokens")
         _, token_id, secret = presented.groups()
-        token = self._tokens.find(token_id)
-        right = hmac.compare_digest(token.secret_hash if token else _NOBODY, _hash(secret))
-        if token is None or not right:
+        found = self._tokens.presented(token_id)
+        right = hmac.compare_digest(found[0].secret_hash if found else _NOBODY, _hash(secret))
+        if found is None or not right:
             raise Unauthenticated(f"token {token_id}: unknown, or a wrong secret")
-        now = self._now()
+        token, now = found
         _must_hold(token, audience, now)
         self._tokens.used(token, at=now)
         actor = Actor(_ACTORS[token.audience], token.client)

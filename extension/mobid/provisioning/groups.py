@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mobid_scim.resource import Resource, Values
 
 _MEMBERS: Final = "members"
+_ATTRIBUTES: Final = group_attributes(schema=GROUP_TYPE.schema.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,11 @@ class Groups(Repository):
     @property
     @override
     def place(self) -> Place:
-        return group_place(self.caller.client)
+        return group_place(self.caller.client, self.parts.base_url)
 
     @override
     def attributes(self) -> Attributes:
-        return group_attributes(
-            self.caller.client, base_url=self.parts.base_url, schema=GROUP_TYPE.schema.id
-        )
+        return _ATTRIBUTES
 
     @override
     def shown(

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from mobid_scim.repository import Change
     from mobid_scim.resource import Resource
 
+_ATTRIBUTES: Final = mobile_id_attributes(schema=MOBILE_ID.id)
 # Clients write nothing of a mobile ID that is kept as they wrote it.
 _DOCUMENT: Final = orjson.dumps({"schemas": [MOBILE_ID.id]}).decode()
 
@@ -57,13 +58,11 @@ class MobileIDs(Repository):
     @property
     @override
     def place(self) -> Place:
-        return mobile_id_place(self.caller.client)
+        return mobile_id_place(self.caller.client, self.parts.base_url)
 
     @override
     def attributes(self) -> Attributes:
-        return mobile_id_attributes(
-            self.caller.client, base_url=self.parts.base_url, schema=MOBILE_ID.id
-        )
+        return _ATTRIBUTES
 
     @override
     def shown(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from mobid.processes.errors import InvalidInput
 from mobid.provisioning.types import USER_EXTENSION, USER_TYPE
-from mobid.storage.scim_users import user_attributes
+from mobid.storage.scim_users import user_attributes, user_place
 from mobid_scim.errors import SCIMError
 from mobid_scim.filter import parse
 
@@ -28,9 +28,8 @@ class UserPopulation:
     def __init__(self, units: SQLUnits, base_url: str) -> None:
         """`base_url` is where SCIM clients reach us, which filters about `$ref` compare with."""
         self._units = units
-        self._attributes: Final = user_attributes(
-            _NOBODY, base_url=base_url, profiles=f"{USER_EXTENSION.id}:mobileIds"
-        )
+        self._attributes: Final = user_attributes(profiles=f"{USER_EXTENSION.id}:mobileIds")
+        self._place: Final = user_place(_NOBODY, base_url)
 
     def count(self, filter_text: str) -> int:
         """Return how many there are now; raise `InvalidInput` for what is no filter over users."""
@@ -51,6 +50,7 @@ class UserPopulation:
 
     def _condition(self, filter_text: str) -> ColumnElement[bool]:
         try:
-            return self._attributes.condition(parse(filter_text, USER_TYPE))
+            condition = self._attributes.condition(parse(filter_text, USER_TYPE))
         except SCIMError as error:
             raise InvalidInput("filter", f"is no filter over users: {error}") from None
+        return condition.params(self._place.asking)

@@ -145,10 +145,15 @@ class Repository(ABC):
         self, connection: Connection, resource_id: str, projection: Projection
     ) -> StoredResource:
         """Return a resource as this connection sees it, or raise NotFound."""
-        return self.shown(connection, [self.row(connection, resource_id)], projection)[0]
+        for row in self.place.seen(connection, resource_id):
+            return self.shown(connection, [row], projection)[0]
+        raise self._not_found(resource_id)
 
     def row(self, connection: Connection, resource_id: str, *, lock: bool = False) -> Row[Any]:
-        """Return the row of a resource, locked if asked for, or raise NotFound."""
-        for row in self.place.find(connection, resource_id, lock=lock):
+        """Return the whole row of a resource, locked if asked for, or raise NotFound."""
+        for row in self.place.row(connection, resource_id, lock=lock):
             return row
-        raise NotFound(f"There is no {self.place.resource_type} {quoted(resource_id)}.")
+        raise self._not_found(resource_id)
+
+    def _not_found(self, resource_id: str) -> NotFound:
+        return NotFound(f"There is no {self.place.resource_type} {quoted(resource_id)}.")

@@ -20,7 +20,7 @@ from mobid.provisioning.reading import Repository
 from mobid.provisioning.types import USER_EXTENSION
 from mobid.provisioning.user_rows import DOCUMENTS, changed_row, new_row
 from mobid.storage.groups import leave_groups
-from mobid.storage.memberships import groups_in
+from mobid.storage.memberships import GROUPS_IN
 from mobid.storage.scim_users import mobile_ids_of, user_attributes, user_place, user_row
 from mobid.storage.users import insert_user, update_user
 from mobid_scim.errors import PreconditionFailed
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _GROUPS: Final = "groups"
 _MOBILE_IDS: Final = f"{USER_EXTENSION.id}:mobileIds"
+_ATTRIBUTES: Final = user_attributes(profiles=_MOBILE_IDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,11 @@ class Users(Repository):
     @property
     @override
     def place(self) -> Place:
-        return user_place(self.caller.client)
+        return user_place(self.caller.client, self.parts.base_url)
 
     @override
     def attributes(self) -> Attributes:
-        return user_attributes(
-            self.caller.client, base_url=self.parts.base_url, profiles=_MOBILE_IDS
-        )
+        return _ATTRIBUTES
 
     @override
     def shown(
@@ -146,7 +145,7 @@ class Users(Repository):
     def _groups(self, connection: Connection, user_ids: Sequence[str]) -> dict[str, list[object]]:
         """Return the groups of users who are in some."""
         found: dict[str, list[object]] = {}
-        for one in connection.execute(groups_in(user_ids)):
+        for one in connection.execute(GROUPS_IN, {"users": user_ids}):
             shown = {
                 "value": one.id,
                 "$ref": f"{self.parts.base_url}/Groups/{one.id}",

@@ -120,9 +120,10 @@ class Transactions:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection to read with. On SQLite all its statements see one moment."""
-        how = {"isolation_level": "AUTOCOMMIT"} if is_postgresql(self._engine) else {}
         with translated(), self._engine.connect() as connection:
-            yield connection.execution_options(**how)
+            if is_postgresql(self._engine):
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
 
 
 def is_postgresql(engine: Engine) -> bool:
@@ -256,8 +257,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, patience: timedelta) -> None
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.get_execution_options().get(_WRITES, False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif isinstance(raw := connection.connection.driver_connection, sqlite3.Connection):
+        # It cannot fail, as SQLite takes no lock yet: so it need not go through SQLAlchemy.
+        raw.execute("BEGIN")
 
 
 def _milliseconds(time: timedelta) -> int:

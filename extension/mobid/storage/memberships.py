@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import exists, select
+from sqlalchemy import bindparam, exists, select
 
 from mobid.storage.tables import group_members, groups
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlalchemy import Select
 
 
-def groups_in(user_ids: Sequence[str]) -> Select[Any]:
-    """Ask for the groups that some users are in: user, id, name, and whether directly; by name."""
+def _groups_in() -> Select[Any]:
     table, above = group_members.c, group_members.alias("above").c
-    first = select(table.user_id, table.group_id).where(table.user_id.in_(user_ids))
+    wanted = table.user_id.in_(bindparam("users", expanding=True))
+    first = select(table.user_id, table.group_id).where(wanted)
     reached = first.cte("reached", recursive=True)
     # UNION leaves out what was reached before, so that a circle ends.
     reached = reached.union(
@@ -32,5 +30,8 @@ def groups_in(user_ids: Sequence[str]) -> Select[Any]:
         groups.c.display_name,
         direct.correlate(reached).label("is_direct"),
     ).where(groups.c.id == reached.c.group_id)
-    by_name = (reached.c.user_id, groups.c.display_name_key, groups.c.id)
-    return query.order_by(*by_name)
+    return query.order_by(reached.c.user_id, groups.c.display_name_key, groups.c.id)
+
+
+GROUPS_IN: Final = _groups_in()
+"""Asks for the groups that some `users` are in: user, id, name, and whether directly; by name."""

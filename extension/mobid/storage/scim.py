@@ -17,10 +17,11 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    type_coerce,
     update,
 )
 
-from mobid.storage.columns import is_storable
+from mobid.storage.columns import Key, is_storable
 from mobid.storage.scim_filter import Relation, in_row, one_related
 from mobid.storage.scim_recent import among_recent
 from mobid.storage.scim_values import Plain, Words
@@ -30,7 +31,7 @@ from mobid_scim.listing import SortOrder
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table
+    from sqlalchemy import ColumnElement, Connection, Row, Select, Table
 
     from mobid.storage.scim_filter import Attributes, Condition, Leaf
     from mobid_scim.listing import Query
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
     Ordering: TypeAlias = Callable[
         [ColumnElement[Any], ColumnElement[Any]], Sequence[ColumnElement[Any]]
     ]
+
+CLIENT: Final = bindparam("client", type_=Key)
+"""Which client asks: each has identifiers of its own."""
+BASE_URL: Final = bindparam("base_url", type_=Text)
+"""Where clients reach us: whole addresses are part of what can be searched by."""
 
 
 _OF_ALL: Final = and_(
@@ -65,23 +71,36 @@ class Wanted:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A table of resources, as one client sees it; deleted ones are not `there`."""
+class ResourceTable:
+    """A table of resources; deleted ones are not `there`, and `seen` are the columns that answers need.
 
-    table: Table
-    resource_type: str
-    client: str
-    there: Condition
+    Its statements are built once. Who asks, and at which address, is bound when they are sent.
+    """
 
-    def common(self, endpoint: str) -> Mapping[str, Leaf]:
-        """Return what every resource has (RFC 7643, 3.1); `endpoint` is a whole URL."""
+    def __init__(
+        self, table: Table, resource_type: str, there: Condition, seen: Sequence[Column[Any]]
+    ) -> None:
+        self.table: Final = table
+        self.resource_type: Final = resource_type
+        self.there: Final = there
+        mine = and_(external_ids.c.resource_id == table.c.id, *self._own())
+        joined = table.outerjoin(external_ids, mine)
+        self.seen: Final = select(*seen, external_ids.c.external_id).select_from(joined)
+        wanted = and_(there, table.c.id == bindparam("id", type_=Key))
+        self.seen_one: Final = self.seen.where(wanted)
+        self.one: Final = (
+            select(table, external_ids.c.external_id).select_from(joined).where(wanted)
+        )
+        self.one_locked: Final = self.one.with_for_update(of=table)
+
+    def common(self) -> Mapping[str, Leaf]:
+        """Return what every resource has (RFC 7643, 3.1)."""
         row = self.table.c
         meta = {
             "resourceType": Words(literal(self.resource_type)),
             "created": Plain(row.created_at),
             "lastModified": Plain(row.changed_at),
-            "location": Words(concat(f"{endpoint}/", row.id)),
+            "location": Words(address(self.resource_type, row.id)),
             "version": Words(concat('W/"', cast(row.version, Text), '"')),
         }
         return {
@@ -91,18 +110,62 @@ class Place:
             **{f"meta.{name}": in_row(value) for name, value in meta.items()},
         }
 
-    def find(
+    def _external_id(self) -> Leaf:
+        """Return the client's own identifier of each."""
+        return one_related(
+            Relation(
+                resource=self.table.c.id,
+                owner=external_ids.c.resource_id,
+                rows=external_ids,
+                where=and_(*self._own()),
+                subs={},
+            ),
+            Words(external_ids.c.external_id),
+        )
+
+    def _own(self) -> tuple[Condition, Condition]:
+        return (
+            external_ids.c.resource_type == self.resource_type,
+            external_ids.c.client == CLIENT,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A table of resources, as one client sees it below an address."""
+
+    of: ResourceTable
+    client: str
+    base_url: str
+
+    @property
+    def resource_type(self) -> str:
+        """Return what is there."""
+        return self.of.resource_type
+
+    @property
+    def table(self) -> Table:
+        """Return the table of the resources."""
+        return self.of.table
+
+    @property
+    def asking(self) -> dict[str, str]:
+        """Return what statements have to know of who asks."""
+        return {CLIENT.key: self.client, BASE_URL.key: self.base_url}
+
+    def row(
         self, connection: Connection, resource_id: str, *, lock: bool = False
     ) -> Sequence[Row[Any]]:
-        """Return the row of a resource that is there, or no row.
+        """Return the whole row of a resource that is there, or no row.
 
         Nobody else writes a locked one until the end of the transaction.
         """
-        if not is_storable(resource_id):
-            return []
-        query = self._select(self.table).where(self.there, self.table.c.id == resource_id)
-        found = query.with_for_update(of=self.table) if lock else query
-        return connection.execute(found).all()
+        statement = self.of.one_locked if lock else self.of.one
+        return self._one(connection, statement, resource_id)
+
+    def seen(self, connection: Connection, resource_id: str) -> Sequence[Row[Any]]:
+        """Return what answers need of a resource that is there, or no row."""
+        return self._one(connection, self.of.seen_one, resource_id)
 
     def page(
         self, connection: Connection, query: Query, attributes: Attributes
@@ -120,13 +183,15 @@ class Place:
 
     def where(self, connection: Connection, query: Query, attributes: Attributes) -> Condition:
         """Return what the resources of a query have in common, or raise InvalidFilter."""
+        if query.filter is None:
+            return self.of.there
         meant = attributes.condition(query.filter)
-        return and_(self.there, among_recent(connection, self.table, query.filter), meant)
+        return and_(self.of.there, among_recent(connection, self.table, query.filter), meant)
 
     def count(self, connection: Connection, where: Condition) -> int:
         """Return how many resources meet a condition."""
         total = select(func.count()).select_from(self.table).where(where)
-        return connection.execute(total).scalar_one()
+        return connection.execute(total, self.asking).scalar_one()
 
     def order(self, query: Query, attributes: Attributes) -> tuple[ColumnElement[Any], SortOrder]:
         """Return what a query sorts by, and which way; the oldest come first if it does not say."""
@@ -135,17 +200,28 @@ class Place:
         return attributes.order(query.sort_by), query.sort_order
 
     def rows(self, connection: Connection, wanted: Wanted) -> Sequence[Row[Any]]:
-        """Return rows in an order, each with what it is `sorted_by`.
+        """Return what answers need of resources in an order, each with what it is `sorted_by`.
 
         Their ids are found first: whole rows are read for those alone, however deep they are.
         """
         row_id, value = self.table.c.id, wanted.value
-        found = select(row_id.label("found"), value.label("sorted_by")).where(wanted.where)
-        found = found.order_by(*wanted.order(value, row_id))
+        # Coerced to what they are: SQLAlchemy copies a mere column with all that it knows of it.
+        found = select(
+            type_coerce(row_id, row_id.type).label("found"),
+            type_coerce(value, value.type).label("sorted_by"),
+        )
+        found = found.where(wanted.where).order_by(*wanted.order(value, row_id))
         page = found.offset(wanted.offset).limit(wanted.count).subquery("page").c
-        whole = self._select(self.table.join(page.found.table, page.found == row_id))
-        whole = whole.add_columns(page.sorted_by)
-        return connection.execute(whole.order_by(*wanted.order(page.sorted_by, page.found))).all()
+        rows: Select[Any] = self.of.seen.add_columns(page.sorted_by).where(page.found == row_id)
+        order = wanted.order(page.sorted_by, page.found)
+        return connection.execute(rows.order_by(*order), self.asking).all()
+
+    def _one(
+        self, connection: Connection, statement: Select[Any], resource_id: str
+    ) -> Sequence[Row[Any]]:
+        if not is_storable(resource_id):
+            return []
+        return connection.execute(statement, {**self.asking, "id": resource_id}).all()
 
     def keep_external_id(
         self, connection: Connection, resource_id: str, before: str | None, after: str | None
@@ -169,31 +245,6 @@ class Place:
         """Free the identifiers that all clients gave to a resource."""
         connection.execute(_FORGET, {"its_type": self.resource_type, "its_id": resource_id})
 
-    def _own(self) -> tuple[Condition, Condition]:
-        return (
-            external_ids.c.resource_type == self.resource_type,
-            external_ids.c.client == self.client,
-        )
-
-    def _external_id(self) -> Leaf:
-        """Return the client's own identifier of each."""
-        return one_related(
-            Relation(
-                resource=self.table.c.id,
-                owner=external_ids.c.resource_id,
-                rows=external_ids,
-                where=and_(*self._own()),
-                subs={},
-            ),
-            Words(external_ids.c.external_id),
-        )
-
-    def _select(self, rows: FromClause) -> Select[Any]:
-        own = and_(external_ids.c.resource_id == self.table.c.id, *self._own())
-        return select(self.table, external_ids.c.external_id).select_from(
-            rows.outerjoin(external_ids, own)
-        )
-
 
 def concat(*parts: ColumnElement[str] | str) -> ColumnElement[str]:
     """Return texts, one after the other, as a text."""
@@ -201,6 +252,11 @@ def concat(*parts: ColumnElement[str] | str) -> ColumnElement[str]:
     for other in others:
         whole = whole.concat(other)
     return whole
+
+
+def address(resource_type: str, resource_id: ColumnElement[str]) -> ColumnElement[str]:
+    """Return where clients reach a resource."""
+    return concat(BASE_URL, f"/{resource_type}s/", resource_id)
 
 
 def always_there(value: ColumnElement[Any]) -> bool:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from mobid_scim.filter import Literal
 
 _NARROW_FIRST: Final = (Operator.EQ, Operator.SW, Operator.EW)
+# One row stands for a value that is searched for, and another one for what belongs to the same element.
+# Each subquery has its own, so nothing is made for a search.
+_ROW: Final = user_values.alias("value")
+_SAME: Final = user_values.alias("same")
 
 
 def in_documents(path: Path) -> Elements:
@@ -45,11 +49,10 @@ class _Documents(Elements):
         """Begin with the term that promises the fewest rows, and look at the others for each of those."""
         first, rest = _split(tree)
         path = self.attribute if first is None else first.path
-        row = _aliased()
-        terms = [] if rest is None else [inside(rest, lambda sub: _SameElement(row, sub))]
+        terms = [] if rest is None else [inside(rest, _SameElement)]
         if first is not None:
-            terms.append(comparison(_ThisRow(row), first, begin=False))
-        return _some_row(row, path, and_(true(), *terms), begin=begin)
+            terms.append(comparison(_ThisRow(), first, begin=False))
+        return _some_row(path, and_(true(), *terms), begin=begin)
 
     @override
     def leaf(self, path: Path) -> Leaf:
@@ -64,49 +67,42 @@ class _InDocument(Leaf, Searches, Sorts):
 
     @override
     def some(self, meets: Meets, *, begin: bool) -> Condition:
-        row = _aliased()
-        return _some_row(row, self.path, meets(_value(row)), begin=begin)
+        return _some_row(self.path, meets(_value(_ROW)), begin=begin)
 
     @override
     def containing(self, part: str) -> Condition:
         """Ask two indexes instead of every row: what a key has, its text has; few texts are longer."""
-        short, long = _aliased(), _aliased()
-        attr = attr_of(self.path)
-        keys = select(short.c.user_id).where(
-            short.c.attr == attr, compared(short.c.value_key, Operator.CO, part)
-        )
-        texts = select(long.c.user_id).where(
-            long.c.attr == attr,
-            long.c.long_value.is_not(None),
-            compared(long.c.long_value, Operator.CO, part),
+        row, here = _ROW.c, _ROW.c.attr == attr_of(self.path)
+        keys = select(row.user_id).where(here, compared(row.value_key, Operator.CO, part))
+        texts = select(row.user_id).where(
+            here, row.long_value.is_not(None), compared(row.long_value, Operator.CO, part)
         )
         return users.c.id.in_(union_all(keys, texts))
 
     @override
     def order(self) -> ColumnElement[Any]:
-        row = _aliased()
-        mine = and_(row.c.user_id == users.c.id, row.c.attr == attr_of(self.path), row.c.leads)
-        return select(_value(row).order).where(mine).correlate(users).scalar_subquery()
+        row = _ROW.c
+        mine = and_(row.user_id == users.c.id, row.attr == attr_of(self.path), row.leads)
+        return select(_value(_ROW).order).where(mine).correlate(users).scalar_subquery()
 
 
 @dataclass(frozen=True, slots=True)
 class _SameElement(Leaf):
-    """The values at a sub-attribute of the element that another row belongs to."""
+    """The values at a sub-attribute of the element that a row belongs to."""
 
-    other: FromClause
     path: Path
 
     @override
     def some(self, meets: Meets, *, begin: bool) -> Condition:
         del begin
-        row = _aliased()
+        row = _SAME.c
         shared = and_(
-            row.c.user_id == self.other.c.user_id,
-            row.c.attr == attr_of(self.path),
-            row.c.position == self.other.c.position,
+            row.user_id == _ROW.c.user_id,
+            row.attr == attr_of(self.path),
+            row.position == _ROW.c.position,
         )
-        mine = select(1).select_from(row).where(shared, meets(_value(row)))
-        return exists(mine.correlate(self.other))
+        mine = select(1).select_from(_SAME).where(shared, meets(_value(_SAME)))
+        return exists(mine.correlate(_ROW))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,27 +115,24 @@ class InColumn(Words):
     def compares(self, operator: Operator, wanted: Literal) -> Condition:
         if operator is not Operator.EW:
             return super(InColumn, self).compares(operator, wanted)
-        row = _aliased()
-        ends = and_(row.c.attr == self.attr, _value(row).compares(operator, wanted))
-        return users.c.id.in_(select(row.c.user_id).where(ends))
+        ends = and_(_ROW.c.attr == self.attr, _value(_ROW).compares(operator, wanted))
+        return users.c.id.in_(select(_ROW.c.user_id).where(ends))
 
 
-def _some_row(row: FromClause, path: Path, condition: Condition, *, begin: bool) -> Condition:
-    wanted = and_(row.c.attr == attr_of(path), condition)
+def _some_row(path: Path, condition: Condition, *, begin: bool) -> Condition:
+    wanted = and_(_ROW.c.attr == attr_of(path), condition)
     if begin:
-        return users.c.id.in_(select(row.c.user_id).where(wanted))
-    mine = select(1).select_from(row).where(row.c.user_id == users.c.id, wanted)
+        return users.c.id.in_(select(_ROW.c.user_id).where(wanted))
+    mine = select(1).select_from(_ROW).where(_ROW.c.user_id == users.c.id, wanted)
     return exists(mine.correlate(users))
 
 
 @dataclass(frozen=True, slots=True)
 class _ThisRow(Leaf):
-    row: FromClause
-
     @override
     def some(self, meets: Meets, *, begin: bool) -> Condition:
         del begin
-        return meets(_value(self.row))
+        return meets(_value(_ROW))
 
 
 def _split(tree: Filter) -> tuple[Comparison | None, Filter | None]:
@@ -162,10 +155,6 @@ def _width(term: Comparison) -> tuple[bool, int]:
     """Return how many rows a comparison may leave: types and flags are the same for everybody."""
     order = _NARROW_FIRST.index(term.operator) if term.operator in _NARROW_FIRST else 3
     return term.path.leaf.name != "value", order
-
-
-def _aliased() -> FromClause:
-    return user_values.alias()
 
 
 def _value(row: FromClause) -> Indexed:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Text, case, exists, func, literal, not_, select, true
+from sqlalchemy import Text, bindparam, case, exists, func, literal, not_, select, true
 
-from mobid.storage.scim import Place, concat
+from mobid.storage.scim import Place, ResourceTable, address
 from mobid.storage.scim_filter import Attributes, Either, Relation, in_row
 from mobid.storage.scim_values import Words
 from mobid.storage.tables import group_members, groups, users
@@ -29,6 +29,18 @@ _AROUND: Final = groups.alias("around")
 _MEMBERS: Final = group_members.outerjoin(users, users.c.id == group_members.c.user_id).outerjoin(
     _SUBGROUP, _SUBGROUP.c.id == group_members.c.subgroup_id
 )
+_MEMBERS_OF: Final = (
+    select(
+        group_members.c.group_id,
+        group_members.c.member_id,
+        group_members.c.user_id.is_not(None).label("is_user"),
+    )
+    .where(group_members.c.group_id.in_(bindparam("groups", expanding=True)))
+    .order_by(group_members.c.group_id, group_members.c.member_id)
+)
+_MEMBERS_NAMED: Final = _MEMBERS_OF.add_columns(
+    func.coalesce(users.c.display_name, _SUBGROUP.c.display_name).label("display")
+).select_from(_MEMBERS)
 
 
 def _nested() -> CTE:
@@ -46,43 +58,46 @@ def _nested() -> CTE:
 _NESTED: Final = _nested()
 
 
-def group_place(client: str) -> Place:
+_GROUPS: Final = ResourceTable(
+    groups,
+    "Group",
+    true(),
+    (groups.c.id, groups.c.version, groups.c.created_at, groups.c.changed_at, groups.c.doc),
+)
+
+
+def group_place(client: str, base_url: str) -> Place:
     """Return where groups are, as a client sees them."""
-    return Place(groups, "Group", client, true())
+    return Place(_GROUPS, client, base_url)
 
 
-def group_attributes(client: str, *, base_url: str, schema: str) -> Attributes:
+def group_attributes(*, schema: str) -> Attributes:
     """Return what groups are searched by."""
     name = Words(groups.c.display_name_key, backwards=groups.c.display_name_key_reversed)
     return Attributes(
         named={
-            **group_place(client).common(f"{base_url}/Groups"),
+            **_GROUPS.common(),
             "schemas": in_row(Words(literal(schema))),
             "displayName": in_row(name),
         },
-        several={"members": _members(base_url)},
+        several={"members": _members()},
     )
 
 
-def groups_of_users(endpoint: str) -> Elements:
+def groups_of_users() -> Elements:
     """Return the groups that users are in, as an attribute of users."""
-    return Either((_direct(endpoint), _indirect(endpoint)))
+    return Either((_direct(), _indirect()))
 
 
 def members_of(
     connection: Connection, group_ids: Sequence[str], *, names: bool
 ) -> Sequence[Row[Any]]:
     """Return the members of some groups: group, id, whether it is a user, and its name if asked for."""
-    table = group_members.c
-    shown = select(table.group_id, table.member_id, table.user_id.is_not(None).label("is_user"))
-    if names:
-        name = func.coalesce(users.c.display_name, _SUBGROUP.c.display_name)
-        shown = shown.add_columns(name.label("display")).select_from(_MEMBERS)
-    query = shown.where(table.group_id.in_(group_ids))
-    return connection.execute(query.order_by(table.group_id, table.member_id)).all()
+    statement = _MEMBERS_NAMED if names else _MEMBERS_OF
+    return connection.execute(statement, {"groups": group_ids}).all()
 
 
-def _direct(endpoint: str) -> Relation:
+def _direct() -> Relation:
     table = group_members.c
     return Relation(
         resource=users.c.id,
@@ -91,14 +106,14 @@ def _direct(endpoint: str) -> Relation:
         where=true(),
         subs={
             "value": Words(table.group_id),
-            "$ref": Words(concat(f"{endpoint}/", table.group_id)),
+            "$ref": Words(address("Group", table.group_id)),
             "display": Words(_AROUND.c.display_name_key),
             "type": Words(literal(_DIRECT)),
         },
     )
 
 
-def _indirect(endpoint: str) -> Relation:
+def _indirect() -> Relation:
     table, own = group_members.c, group_members.alias("own").c
     above = _NESTED.c.above
     is_direct = exists().where(own.group_id == above, own.member_id == table.user_id)
@@ -111,18 +126,18 @@ def _indirect(endpoint: str) -> Relation:
         where=not_(is_direct.correlate(_NESTED, group_members)),
         subs={
             "value": Words(above),
-            "$ref": Words(concat(f"{endpoint}/", above)),
+            "$ref": Words(address("Group", above)),
             "display": Words(_AROUND.c.display_name_key),
             "type": Words(literal(_INDIRECT)),
         },
     )
 
 
-def _members(base_url: str) -> Relation:
+def _members() -> Relation:
     table = group_members.c
     is_user = table.user_id.is_not(None)
-    endpoint = case(
-        (is_user, literal(f"{base_url}/Users/", Text)), else_=literal(f"{base_url}/Groups/", Text)
+    reference = case(
+        (is_user, address("User", table.member_id)), else_=address("Group", table.member_id)
     )
     return Relation(
         resource=groups.c.id,
@@ -131,7 +146,7 @@ def _members(base_url: str) -> Relation:
         where=true(),
         subs={
             "value": Words(table.member_id),
-            "$ref": Words(concat(endpoint, table.member_id)),
+            "$ref": Words(reference),
             # As it is compared: in any case.
             "type": Words(case((is_user, literal("user", Text)), else_=literal("group", Text))),
             "display": Words(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import (
     Text,
     and_,
+    bindparam,
     case,
     false,
     func,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 from typing_extensions import override
 
 from mobid.domain.mobile_ids import ProfileState
-from mobid.storage.scim import Place, concat
+from mobid.storage.scim import Place, ResourceTable, address
 from mobid.storage.scim_filter import Attributes, Relation, in_row
 from mobid.storage.scim_values import Plain, Value, Words, ordered
 from mobid.storage.tables import certificates, mobile_ids
@@ -43,12 +44,31 @@ QUARANTINED: Final = "quarantined"
 """What a certificate shows as its status while it is not as ordered."""
 
 
-def mobile_id_place(client: str) -> Place:
+_MOBILE_IDS: Final = ResourceTable(
+    mobile_ids, "MobileID", mobile_ids.c.deleted_at.is_(None), tuple(mobile_ids.c)
+)
+_CERTIFICATES_OF: Final = (
+    select(
+        certificates.c.mobile_id,
+        certificates.c.kind,
+        certificates.c.serial,
+        certificates.c.wanted,
+        certificates.c.quarantined,
+        certificates.c.ca_state,
+        certificates.c.not_after,
+    )
+    .where(certificates.c.mobile_id.in_(bindparam("mobile_ids", expanding=True)))
+    .order_by(certificates.c.kind, certificates.c.ordered_at, certificates.c.id)
+)
+_CERTIFICATES_WITH_DER: Final = _CERTIFICATES_OF.add_columns(certificates.c.der)
+
+
+def mobile_id_place(client: str, base_url: str) -> Place:
     """Return where mobile IDs are, as a client sees them."""
-    return Place(mobile_ids, "MobileID", client, mobile_ids.c.deleted_at.is_(None))
+    return Place(_MOBILE_IDS, client, base_url)
 
 
-def mobile_id_attributes(client: str, *, base_url: str, schema: str) -> Attributes:
+def mobile_id_attributes(*, schema: str) -> Attributes:
     """Return what mobile IDs are searched by. What is empty is not there (RFC 7643, 2.5)."""
     row = mobile_ids.c
     device = {
@@ -58,11 +78,11 @@ def mobile_id_attributes(client: str, *, base_url: str, schema: str) -> Attribut
     }
     return Attributes(
         named={
-            **mobile_id_place(client).common(f"{base_url}/MobileIDs"),
+            **_MOBILE_IDS.common(),
             "schemas": in_row(Words(literal(schema))),
             "user": in_row(Words(row.user_id)),
             "user.value": in_row(Words(row.user_id)),
-            "user.$ref": in_row(Words(concat(f"{base_url}/Users/", row.user_id))),
+            "user.$ref": in_row(Words(address("User", row.user_id))),
             "active": in_row(Plain(row.state.in_([ProfileState.ACTIVE]))),
             "state": in_row(Words(type_coerce(row.state, Text))),
             "profileName": in_row(_unless_empty(row.profile_name)),
@@ -81,18 +101,8 @@ def certificates_of(
     connection: Connection, mobile_ids: Sequence[str], *, der: bool
 ) -> Sequence[Row[Any]]:
     """Return what SCIM shows of the certificates of some mobile IDs; the DER only if asked for."""
-    table = certificates.c
-    shown = [
-        table.mobile_id,
-        table.kind,
-        table.serial,
-        table.wanted,
-        table.quarantined,
-        table.ca_state,
-        table.not_after,
-    ]
-    query = select(*shown, *([table.der] if der else [])).where(table.mobile_id.in_(mobile_ids))
-    return connection.execute(query.order_by(table.kind, table.ordered_at, table.id)).all()
+    statement = _CERTIFICATES_WITH_DER if der else _CERTIFICATES_OF
+    return connection.execute(statement, {"mobile_ids": mobile_ids}).all()
 
 
 def bury(connection: Connection, mobile_id: str, *, at: datetime) -> None:

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Rows around a position, how many match in all, and where other pages are, if there are any."""
+    """Rows around a position, and where other pages are, if there are any; or how many match in all."""
 
     rows: Sequence[Row[Any]]
-    total: int
+    total: int | None = None
     next: Position | None = None
     previous: Position | None = None
 
@@ -43,9 +43,8 @@ class Found:
 def seek(connection: Connection, place: Place, query: Query, attributes: Attributes) -> Found:
     """Return the page at `query.after`, or the first one; raise InvalidFilter or InvalidValue."""
     where = place.where(connection, query, attributes)
-    total = place.count(connection, where)
     if not query.count:
-        return Found([], total)
+        return Found([], place.count(connection, where))
     first, order = place.order(query, attributes)
     walk = _Walk(connection, place, where, first, place.table.c.id, order)
     after = query.after
@@ -60,9 +59,8 @@ def seek(connection: Connection, place: Place, query: Query, attributes: Attribu
         less = bool(page) and after is not None and walk.is_any(_at(page[0], backward=True))
     return Found(
         page,
-        total,
-        _at(page[-1]) if more else None,
-        _at(page[0], backward=True) if less else None,
+        next=_at(page[-1]) if more else None,
+        previous=_at(page[0], backward=True) if less else None,
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Text, literal_column, select, type_coerce
+from sqlalchemy import Text, bindparam, literal_column, select, type_coerce
 
-from mobid.storage.scim import Place, concat
+from mobid.storage.scim import Place, ResourceTable, address
 from mobid.storage.scim_documents import InColumn, in_documents
 from mobid.storage.scim_filter import Attributes, Relation, in_row
 from mobid.storage.scim_groups import groups_of_users
@@ -25,12 +25,28 @@ if TYPE_CHECKING:
 _THERE: Final = users.c.state != literal_column("'deleted'")
 
 
-def user_place(client: str) -> Place:
+_USERS: Final = ResourceTable(
+    users,
+    "User",
+    _THERE,
+    (users.c.id, users.c.version, users.c.created_at, users.c.changed_at, users.c.doc),
+)
+_MOBILE_IDS_OF: Final = (
+    select(mobile_ids)
+    .where(
+        mobile_ids.c.user_id.in_(bindparam("users", expanding=True)),
+        mobile_ids.c.deleted_at.is_(None),
+    )
+    .order_by(mobile_ids.c.created_at.desc(), mobile_ids.c.id)
+)
+
+
+def user_place(client: str, base_url: str) -> Place:
     """Return where users are, as a client sees them."""
-    return Place(users, "User", client, _THERE)
+    return Place(_USERS, client, base_url)
 
 
-def user_attributes(client: str, *, base_url: str, profiles: str) -> Attributes:
+def user_attributes(*, profiles: str) -> Attributes:
     """Return what users are searched by; `profiles` is the attribute that tells of mobile IDs."""
     columns = {
         "userName": users.c.user_name_key,
@@ -40,14 +56,14 @@ def user_attributes(client: str, *, base_url: str, profiles: str) -> Attributes:
     }
     return Attributes(
         named={
-            **user_place(client).common(f"{base_url}/Users"),
+            **_USERS.common(),
             **{path: in_row(InColumn(column, attr=path)) for path, column in columns.items()},
             # Where the attribute is assigned, it says what the state is.
             "active": in_row(Plain(users.c.scim_active)),
         },
         several={
-            "groups": groups_of_users(f"{base_url}/Groups"),
-            profiles: _mobile_ids(f"{base_url}/MobileIDs"),
+            "groups": groups_of_users(),
+            profiles: _mobile_ids(),
         },
         others=in_documents,
     )
@@ -60,12 +76,10 @@ def user_row(row: Row[Any]) -> UserRow:
 
 def mobile_ids_of(connection: Connection, user_ids: Sequence[str]) -> Sequence[Row[Any]]:
     """Return the rows of the mobile IDs of some users, the newest first."""
-    table = mobile_ids.c
-    query = select(mobile_ids).where(table.user_id.in_(user_ids), table.deleted_at.is_(None))
-    return connection.execute(query.order_by(table.created_at.desc(), table.id)).all()
+    return connection.execute(_MOBILE_IDS_OF, {"users": user_ids}).all()
 
 
-def _mobile_ids(endpoint: str) -> Relation:
+def _mobile_ids() -> Relation:
     table = mobile_ids.c
     return Relation(
         resource=users.c.id,
@@ -74,7 +88,7 @@ def _mobile_ids(endpoint: str) -> Relation:
         where=table.deleted_at.is_(None),
         subs={
             "value": Words(table.id),
-            "$ref": Words(concat(f"{endpoint}/", table.id)),
+            "$ref": Words(address("MobileID", table.id)),
             "display": Words(table.profile_name),
             "state": Words(type_coerce(table.state, Text)),
         },

@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from mobid.processes.errors import NotFound
 from mobid.storage.columns import is_storable
 from mobid.storage.mapping import RowMap
 from mobid.storage.tables import api_tokens
+from mobid.storage.transaction import Transaction, clock_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from mobid.processes.ports import Clock
     from mobid.storage.engine import Transactions
     from mobid.storage.tables.access import Audience
 
@@ -40,13 +42,15 @@ class APIToken:
 
 
 _MAP: Final = RowMap(APIToken)
+_ONE: Final = select(api_tokens).where(api_tokens.c.id == bindparam("id"))
 
 
 class APITokens:
     """Reads and writes tokens, each call in a short transaction of its own."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, *, clock: Clock | None = None) -> None:
         self._transactions: Final = transactions
+        self._clock: Final = clock
 
     def add(self, token: APIToken) -> None:
         """Store a new token; raise `ConstraintBroken` for an id or a secret that is taken."""
@@ -55,11 +59,19 @@ class APITokens:
 
     def find(self, token_id: str) -> APIToken | None:
         """Return a token by its id, whatever became of it."""
+        found = self.presented(token_id)
+        return None if found is None else found[0]
+
+    def presented(self, token_id: str) -> tuple[APIToken, datetime] | None:
+        """Return a token that somebody presents by its id, and the time at which it has to be good."""
         if not is_storable(token_id):
             return None
         with self._transactions.reading() as connection:
-            row = connection.execute(select(api_tokens).where(api_tokens.c.id == token_id)).first()
-        return None if row is None else _MAP.entity(row)
+            row = connection.execute(_ONE, {"id": token_id}).first()
+            if row is None:
+                return None
+            clock = clock_of(connection.engine, self._clock)
+            return _MAP.entity(row), Transaction(connection, clock=clock, writes=False).now
 
     def all(self) -> Sequence[APIToken]:
         """Return every token, the newest first."""

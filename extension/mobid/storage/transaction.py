@@ -55,9 +55,9 @@ class Transaction:
     def _ask_the_database(self) -> datetime:
         return instant(self._connection.execute(_DATABASE_CLOCK).scalar_one())
 
-    def all(self, query: Executable) -> Sequence[Row[Any]]:
-        """Return the rows of a query."""
-        return self._connection.execute(query).all()
+    def all(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """Return the rows of a query; `values` are those that it leaves open."""
+        return self._connection.execute(query, values).all()
 
     def first(self, query: Executable) -> Row[Any] | None:
         """Return the first row of a query, or none."""

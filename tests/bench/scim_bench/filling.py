@@ -110,7 +110,7 @@ def _write_as_the_product(connection: Connection, new: New) -> None:
     resource, row = new
     insert_user(connection, row)
     DOCUMENTS.write(connection, row.id, resource)
-    user_place(CLIENT).keep_external_id(connection, row.id, None, resource.external_id)
+    user_place(CLIENT, "").keep_external_id(connection, row.id, None, resource.external_id)
 
 
 def _check(engine: Engine, now: datetime) -> None:

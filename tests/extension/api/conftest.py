@@ -90,9 +90,9 @@ def runner(silent_ca_runner: Runner, units: SQLUnits, builtin_ca: BuiltinCA) -> 
 
 
 @pytest.fixture
-def tokens(transactions: Transactions, units: SQLUnits) -> BearerTokens:
+def tokens(transactions: Transactions, units: SQLUnits, clock: Clock) -> BearerTokens:
     """The bearer tokens."""
-    return BearerTokens(APITokens(transactions), units)
+    return BearerTokens(APITokens(transactions, clock=clock), units)
 
 
 @pytest.fixture

@@ -16,13 +16,15 @@ from mobid.storage.tables.access import Audience
 from mobid.storage.tokens import APITokens
 
 if TYPE_CHECKING:
+    from tests.conftest import StandingClock
+
     from mobid.storage import SQLUnits, Transactions
 
 
 @pytest.fixture
-def tokens(transactions: Transactions, units: SQLUnits) -> BearerTokens:
+def tokens(transactions: Transactions, units: SQLUnits, clock: StandingClock) -> BearerTokens:
     """The tokens of a deployment that has none yet."""
-    return BearerTokens(APITokens(transactions), units)
+    return BearerTokens(APITokens(transactions, clock=clock), units)
 
 
 @pytest.fixture

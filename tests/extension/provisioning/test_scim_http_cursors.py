@@ -89,10 +89,10 @@ class TestWalking:
     def test_begins_with_an_empty_cursor_and_ends_without(
         self, hr: SCIM, people: list[str]
     ) -> None:
-        """The oldest first; every page says how many there are, and none has a startIndex."""
+        """The oldest first; the first page says how many there are, and none has a startIndex."""
         walk = list(pages(hr, "/Users?count=3"))
         assert [ids(page) for page in walk] == [people[:3], people[3:6], people[6:]]
-        assert {page["totalResults"] for page in walk} == {7}
+        assert [page.get("totalResults") for page in walk] == [7, None, None]
         assert not any("startIndex" in page for page in walk)
         assert ["previousCursor" in page for page in walk] == [False, True, True]
 
@@ -136,7 +136,7 @@ class TestWalking:
         """The cursor goes on in what was found, and total is about that."""
         walk = list(pages(hr, "/Users?count=2&filter=displayName%20pr"))
         assert [ids(page) for page in walk] == [people[:3:2], people[3:6:2]]
-        assert {page["totalResults"] for page in walk} == {4}
+        assert [page.get("totalResults") for page in walk] == [4, None]
 
     def test_is_there_for_groups_and_mobile_ids(self, hr: SCIM, provider: Provider) -> None:
         """And for all of them together, one type after the other."""
@@ -181,8 +181,9 @@ class TestCost:
             numbers.append(len(watched.sent))
             cursor, seen = page["nextCursor"], ids(page)
         assert seen == people[4:6]
-        # Only the first one need not ask whether anything comes before it.
-        assert numbers[0] + 1 == numbers[1] == numbers[2]
+        # The first one counts, the others ask whether anything comes before them.
+        assert numbers == [2, 2, 2]
+        assert "count(" not in str(watched.sent)
         plans = [watched.plan(number) for number in range(numbers[2])]
         assert any(self.PLANS[provider.database.name] in plan for plan in plans), plans
 

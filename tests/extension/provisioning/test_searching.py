@@ -357,7 +357,7 @@ class TestSearching:
             meant = [{id_of(one) for one in resources if matches(tree, one)} for tree in trees]
             answers = [attributes.condition(tree) for tree in trees]
             told = select(place.table.c.id, *(each.label(None) for each in answers))
-            rows = connection.execute(told.where(place.there)).all()
+            rows = connection.execute(told.where(place.of.there), place.asking).all()
             for number, text in enumerate(texts):
                 assert {row.id for row in rows if row[number + 1]} == meant[number], text
             for number in range(3):
