@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
+
+PARTS: Final = Path(__file__).with_name("parts")
 
 ALIKE = """
 import pytest
@@ -34,14 +38,17 @@ def test_lonely(database):
 
 
 def run(folder: Path, tests: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run tests in a folder that has the very `conftest.py` of this suite."""
-    folder.joinpath("conftest.py").write_text(
-        Path(__file__).with_name("conftest.py").read_text("utf-8"), "utf-8"
-    )
+    """Run tests in a folder of their own, with the very plugin of this suite, and without its imports."""
     folder.joinpath("test_inner.py").write_text(ALIKE + tests, "utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "--rootdir=.", "-c", "/dev/null", *options]
+    command = [sys.executable, "-m", "pytest", "-q", "--rootdir=.", "-c", "/dev/null"]
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [*command, "-p", "both_databases", *options],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(PARTS)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
