@@ -70,6 +70,17 @@ class ProblemAnswer(Schema):
     tries_left = fields.Integer(
         metadata={"description": "With `BAD_CODE`: how often this mail code may still be tried."}
     )
+    outcome = fields.String(
+        metadata={"description": "With `SCRIPT_NOT_ACCEPTED`: how the check of the script ended."}
+    )
+    diagnostics = fields.List(
+        fields.Dict(),
+        metadata={"description": "With `SCRIPT_NOT_ACCEPTED`: `code`, `line`, `column`, `message`."},
+    )
+    tests = fields.List(
+        fields.Dict(),
+        metadata={"description": "With `SCRIPT_TESTS_FAILED`: `name` and `problems` of each test."},
+    )
 
 
 MeaningOf = Callable[[Exception], Meaning | None]

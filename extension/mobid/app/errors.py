@@ -103,6 +103,7 @@ TABLE: Final[Mapping[type[Exception], Row]] = {
     processes.ScriptNotAccepted: Row(422),
     processes.ScriptTestsFailed: Row(422),
     processes.ScriptTestsMissing: Row(422),
+    processes.ScriptInQuarantine: Row(409),
     processes.FourEyes: Row(403),
     processes.NothingToRollBack: Row(409),
     processes.OptionScriptFailed: Row(422),

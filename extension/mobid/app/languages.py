@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mobid.config import ScriptRules
 from mobid.optionscripts import EXPIRING_NAME, SCRIPT_NAME, ExpiringScripts, Limits, OptionScripts
 
 if TYPE_CHECKING:
@@ -14,23 +15,21 @@ if TYPE_CHECKING:
     from mobid.optionscripts import ScriptLanguage
 
 
+def languages_of(rules: ScriptRules, *, mail: bool) -> tuple[OptionScripts, ExpiringScripts]:
+    """Return both languages at a site with these rules, with or without a mail server."""
+    walls = Limits(required=frozenset(rules.layers), development=rules.development)
+    return (
+        OptionScripts(walls, mail=mail, released=rules.released),
+        ExpiringScripts(walls, released=rules.released),
+    )
+
+
 @contextmanager
 def languages(settings: Settings | None) -> Iterator[Mapping[str, ScriptLanguage]]:
     """Give the language of each script by its name, without a database; it is closed at the end."""
-    if settings is None:
-        found: dict[str, ScriptLanguage] = {
-            SCRIPT_NAME: OptionScripts(mail=True),
-            EXPIRING_NAME: ExpiringScripts(),
-        }
-    else:
-        rules = settings.scripts
-        walls = Limits(required=frozenset(rules.layers), development=rules.development)
-        found = {
-            SCRIPT_NAME: OptionScripts(
-                walls, mail=settings.mail is not None, released=rules.released
-            ),
-            EXPIRING_NAME: ExpiringScripts(walls, released=rules.released),
-        }
+    rules = ScriptRules() if settings is None else settings.scripts
+    mail = settings is None or settings.mail is not None
+    found = dict(zip((SCRIPT_NAME, EXPIRING_NAME), languages_of(rules, mail=mail), strict=True))
     try:
         yield found
     finally:

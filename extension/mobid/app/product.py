@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from mobid import qr
+from mobid.app.languages import languages_of
 from mobid.auth.assertions import Assertions
 from mobid.auth.frontends import FrontEndRegistry
 from mobid.auth.tokens import BearerTokens
@@ -15,8 +16,7 @@ from mobid.ca.builtin import BuiltinCA
 from mobid.config import key_folder, read_keys
 from mobid.jobs import Effects, Periodic, Timing
 from mobid.notify import SMTPMailer
-from mobid.optionscripts import SHIPPED, SHIPPED_EXPIRING, ExpiringScripts, OptionScripts
-from mobid.optionscripts import Limits as ScriptLimits
+from mobid.optionscripts import SHIPPED, SHIPPED_EXPIRING
 from mobid.processes.ca_gone import LostAuthorities
 from mobid.processes.care import Care
 from mobid.processes.certificate_work import CertificateWork
@@ -99,12 +99,9 @@ class Product:
             )
         }
         mailer = mailer or mailer_of(settings)
-        released = settings.scripts.released
-        walls = ScriptLimits(
-            required=frozenset(settings.scripts.layers), development=settings.scripts.development
-        )
-        self.sandbox: Final = OptionScripts(walls, mail=mailer is not None, released=released)
-        self.expiring: Final = ExpiringScripts(walls, released=released)
+        spoken = languages_of(settings.scripts, mail=mailer is not None)
+        self.sandbox: Final = spoken[0]
+        self.expiring: Final = spoken[1]
         self.settlement: Final = Settlement(phone_confirm=settings.times.phone_confirm)
         self.certificate_work: Final = CertificateWork(
             self.units,

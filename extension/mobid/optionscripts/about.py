@@ -167,7 +167,7 @@ CODES: Final[Mapping[Code, str]] = {
     Code.TIME: "more than a second of processor time",
     Code.OUTPUT: "the script leaves too much behind",
     Code.CRASH: "the interpreter ended without an answer; somebody should look at who wrote it",
-    Code.VIOLATION: "the script left the language and was stopped; its version runs again when it is released",
+    Code.VIOLATION: "the script left the language and was stopped; its version waits for its release",
     Code.BAD_ANSWER: "the answer is none that a script can give; somebody should look at who wrote it",
 }
 

@@ -31,6 +31,7 @@ ProcessError
 │   ├── ScriptNotAccepted        SCRIPT_NOT_ACCEPTED
 │   ├── ScriptTestsFailed        SCRIPT_TESTS_FAILED
 │   ├── ScriptTestsMissing       SCRIPT_TESTS_MISSING
+│   ├── ScriptInQuarantine       SCRIPT_IN_QUARANTINE
 │   ├── FourEyes                 FOUR_EYES
 │   ├── NothingToRollBack        NOTHING_TO_ROLL_BACK
 │   └── VersionConflict          VERSION_CONFLICT
@@ -378,6 +379,18 @@ class ScriptTestsMissing(Refusal):
         super().__init__(
             f"Version {version} of {name} has no tests, and this site activates none without "
             "(scripts.tests_required). Push it again with its tests."
+        )
+
+
+class ScriptInQuarantine(Refusal):
+    """A version that did what no script can do is not activated before somebody has looked at it."""
+
+    code = "SCRIPT_IN_QUARANTINE"
+
+    def __init__(self, name: str, version: int, why: str) -> None:
+        super().__init__(
+            f"Version {version} of {name} is in quarantine: {why} Look at it, and release it if it is "
+            f"good: mobid scripts release {version} --name {name}"
         )
 
 

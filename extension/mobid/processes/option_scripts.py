@@ -12,6 +12,7 @@ from mobid.processes.errors import (
     InvalidInput,
     NotFound,
     NothingToRollBack,
+    ScriptInQuarantine,
     ScriptNotAccepted,
     ScriptTestsFailed,
     ScriptTestsMissing,
@@ -49,6 +50,11 @@ class OptionScriptLife:
         self._units = units
         self._scripts: Final = {one.shipped.name: one for one in scripts}
         self._rules: Final = rules or ScriptRules()
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Which scripts there are."""
+        return tuple(self._scripts)
 
     def language(self, name: str) -> ScriptLanguage:
         """Return what scripts of this name are written in; raise `NotFound`."""
@@ -138,7 +144,7 @@ class OptionScriptLife:
 
         It is compiled again first, and its tests run: what this version of the software would
         refuse, or do otherwise, is not activated. Raise `ScriptNotAccepted`, `ScriptTestsFailed`,
-        `ScriptTestsMissing` or `FourEyes`.
+        `ScriptTestsMissing`, `ScriptInQuarantine` or `FourEyes`.
         """
         script = self.version(name, version)
         self._may_activate(script, by)
@@ -165,6 +171,8 @@ class OptionScriptLife:
 
     def _may_activate(self, script: StoredScript, by: Actor) -> None:
         """The shipped version is nobody's, and always there to go back to."""
+        if script.quarantined_at is not None:
+            raise ScriptInQuarantine(script.name, script.version, script.quarantined_why or "")
         if script.version and self._rules.four_eyes and script.author == str(by):
             raise FourEyes(script.name, script.version, script.author)
         if script.version and self._rules.tests_required and not script.tests:

@@ -9,7 +9,7 @@ import pytest
 from mobid.config import ScriptRules
 from mobid.domain.actors import Actor, ActorKind
 from mobid.optionscripts import SCRIPT_NAME, SHIPPED
-from mobid.processes.errors import FourEyes, ScriptTestsMissing
+from mobid.processes.errors import FourEyes, ScriptInQuarantine, ScriptTestsMissing
 from mobid.processes.option_scripts import ManagedScript, OptionScriptLife
 
 if TYPE_CHECKING:
@@ -57,3 +57,17 @@ def test_without_rules_an_administrator_is_alone(units: SQLUnits, sandbox: Optio
     scripts.push(SCRIPT_NAME, SOURCE, by=OLGA, comment="")
     scripts.activate(SCRIPT_NAME, 1, expected=0, by=OLGA)
     assert scripts.active(SCRIPT_NAME).author == str(OLGA)
+
+
+def test_a_version_in_quarantine(units: SQLUnits, sandbox: OptionScripts) -> None:
+    """It is not activated before somebody has released it, which is in the audit log."""
+    scripts = life(units, sandbox, ScriptRules())
+    scripts.push(SCRIPT_NAME, SOURCE, by=OLGA, comment="")
+    with units() as unit:
+        unit.scripts.quarantine(SCRIPT_NAME, 1, "It broke out.")
+        unit.commit()
+    with pytest.raises(ScriptInQuarantine, match=r"is in quarantine: It broke out\. .* release 1"):
+        scripts.activate(SCRIPT_NAME, 1, expected=0, by=PAUL)
+    assert scripts.release(SCRIPT_NAME, 1, by=PAUL)
+    assert not scripts.release(SCRIPT_NAME, 1, by=PAUL)
+    assert scripts.activate(SCRIPT_NAME, 1, expected=0, by=PAUL).version == 1

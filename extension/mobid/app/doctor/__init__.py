@@ -11,7 +11,7 @@ from mobid.app.doctor.finding import Finding, Health, examine, failed, ok
 from mobid.app.doctor.home import home, keys
 from mobid.app.doctor.machine import address, disk, outgoing, time_sync
 from mobid.app.doctor.mail import mail
-from mobid.app.doctor.scripts import sandbox
+from mobid.app.doctor.scripts import active_versions, sandbox
 from mobid.app.doctor.work import OVERDUE, work
 from mobid.app.product import Product, utc_now
 from mobid.app.settings import load_settings
@@ -87,6 +87,7 @@ def _of_product(settings: Settings) -> Iterator[Finding]:
                 "CA": partial(ca, name, product.authorities[name], utc_now()),
                 "CA answers": partial(ca_asked, asked, utc_now()),
                 "sandbox": partial(sandbox, product.sandbox, utc_now(), settings.scripts.layers),
+                "scripts": partial(active_versions, product.scripts),
                 "work": partial(_work, product),
             }
         )

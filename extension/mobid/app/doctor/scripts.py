@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mobid.app.doctor.finding import Finding
+    from mobid.processes.option_scripts import OptionScriptLife
     from mobid.processes.ports import Evaluation
     from mobid_scripts.outcome import Walls
 
@@ -24,6 +25,8 @@ _NOBODY: Final = User(
 _REMEDY: Final = (
     "Start no script on this machine. Report it, with the versions of mobid and the kernel."
 )
+
+_ANOTHER: Final = "Store a version that does what is wanted, and activate it."
 
 ESCAPES: Final = {
     "reach the interpreter": "x = ().__class__.__mro__[1].__subclasses__()",
@@ -80,3 +83,32 @@ def walls(found: Walls, demanded: Collection[str] = ()) -> Iterator[Finding]:
             yield failed(f"sandbox {layer}", why, allowed)
         else:
             yield warning(f"sandbox {layer}", f"{why}; the others hold", f"{remedy}.")
+
+
+def active_versions(life: OptionScriptLife) -> Iterator[Finding]:
+    """Tell of every script whether its active version still does what its tests say.
+
+    What an older version of the software accepted, this one may not: then it fails for everybody.
+    """
+    for name in life.names:
+        try:
+            yield _active(life, name)
+        except SandboxNotAvailable as unavailable:
+            yield failed(f"script {name}", str(unavailable), "See what is wrong with the sandbox.")
+
+
+def _active(life: OptionScriptLife, name: str) -> Finding:
+    script, what = life.active(name), f"script {name}"
+    number = f"version {script.version}"
+    if script.quarantined_at is not None:
+        remedy = f"Look at it; then: mobid scripts release {script.version} --name {name}"
+        return failed(what, f"{number} is in quarantine: {script.quarantined_why}", remedy)
+    checked = life.check(name, script.source)
+    if checked.outcome is not Outcome.OK:
+        why = "; ".join(fault.message for fault in checked.diagnostics)
+        return failed(what, f"{number} is not accepted: {why}", _ANOTHER)
+    red = [one for one in life.test_version(name, script.version) if not one.passed]
+    if red:
+        why = f"{number} fails its test {red[0].name}: {red[0].problems[0]}"
+        return failed(what, why, _ANOTHER)
+    return ok(what, f"{number} is active; tests that pass: {len(script.tests)}")
