@@ -138,6 +138,25 @@ class TestSearching:
             'userType ne "Employee" and not (emails co "example.com" or emails.value co "example.org")',
         }
 
+    def test_3_4_2_4_pages(self, client: FlaskClient) -> None:
+        """Ten of all at once; a page behind the end is empty; nothing below the first one."""
+        for at in range(12):
+            body = {"schemas": [CORE], "userName": f"user {at}"}
+            json_of(client.post("/scim/v2/Users", json=body), 201)
+        found = json_of(client.get("/scim/v2/Users?startIndex=1&count=10"))
+        counters = [found[name] for name in ("totalResults", "itemsPerPage", "startIndex")]
+        assert (counters, len(found["Resources"])) == ([12, 10, 1], 10)
+        for query, first, how_many in (
+            ("startIndex=11&count=10", 11, 2),
+            ("startIndex=13", 13, 0),
+            ("startIndex=0&count=1", 1, 1),
+            ("startIndex=1&count=-1", 1, 0),
+            ("count=0", 1, 0),
+        ):
+            page = json_of(client.get(f"/scim/v2/Users?{query}"))
+            assert (page["totalResults"], page["startIndex"]) == (12, first)
+            assert page["itemsPerPage"] == len(page["Resources"]) == how_many
+
     def test_3_4_3_search_over_all(self, client: FlaskClient, example: Example) -> None:
         """Users and groups whose displayName begins so; the resources of the example lack `schemas`."""
         for path, urn, name in (
