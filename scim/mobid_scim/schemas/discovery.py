@@ -1,5 +1,6 @@
 """The schemas of discovery itself (RFC 7643, 5 to 7 and 8.7.2); all of it is readOnly."""
 
+from dataclasses import replace
 from typing import Final
 
 from mobid_scim.attributes import Attribute, Schema, Type, read_only, reference
@@ -11,6 +12,10 @@ def _complex(name: str, description: str, *subs: Attribute, several: bool = Fals
     return Attribute(
         name, description, type=Type.COMPLEX, multi_valued=several, sub_attributes=subs
     )
+
+
+def _required(attribute: Attribute) -> Attribute:
+    return replace(attribute, required=True)
 
 
 def _flag(name: str, description: str) -> Attribute:
@@ -35,20 +40,27 @@ _SUPPORTED: Final = _flag("supported", "Whether it is there.")
 SERVICE_PROVIDER_CONFIG: Final = _schema(
     "ServiceProviderConfig",
     "What the provider can do",
-    _complex("patch", "PATCH.", _SUPPORTED),
-    _complex(
-        "bulk",
-        "Bulk requests.",
-        _SUPPORTED,
-        _number("maxOperations", "The most operations in one request."),
-        _number("maxPayloadSize", "The largest request, in bytes."),
+    _required(_complex("patch", "PATCH.", _SUPPORTED)),
+    _required(
+        _complex(
+            "bulk",
+            "Bulk requests.",
+            _SUPPORTED,
+            _number("maxOperations", "The most operations in one request."),
+            _number("maxPayloadSize", "The largest request, in bytes."),
+        )
     ),
-    _complex(
-        "filter", "Filters.", _SUPPORTED, _number("maxResults", "The most resources in one page.")
+    _required(
+        _complex(
+            "filter",
+            "Filters.",
+            _SUPPORTED,
+            _number("maxResults", "The most resources in one page."),
+        )
     ),
-    _complex("changePassword", "Changing passwords.", _SUPPORTED),
-    _complex("sort", "Sorting.", _SUPPORTED),
-    _complex("etag", "Versions of resources.", _SUPPORTED),
+    _required(_complex("changePassword", "Changing passwords.", _SUPPORTED)),
+    _required(_complex("sort", "Sorting.", _SUPPORTED)),
+    _required(_complex("etag", "Versions of resources.", _SUPPORTED)),
     _complex(
         "pagination",
         "How long lists are read page by page (RFC 9865).",
@@ -63,14 +75,16 @@ SERVICE_PROVIDER_CONFIG: Final = _schema(
         Attribute("maxPageSize", "The most resources in one page.", type=Type.INTEGER),
         Attribute("cursorTimeout", "How many seconds cursors are good for.", type=Type.INTEGER),
     ),
-    _complex(
-        "authenticationSchemes",
-        "How clients authenticate.",
-        Attribute("type", "The scheme.", required=True),
-        Attribute("name", "Its name.", required=True),
-        Attribute("description", "What it is.", required=True),
-        reference("specUri", "external", description="Where it is specified."),
-        several=True,
+    _required(
+        _complex(
+            "authenticationSchemes",
+            "How clients authenticate.",
+            Attribute("type", "The scheme.", required=True),
+            Attribute("name", "Its name.", required=True),
+            Attribute("description", "What it is.", required=True),
+            reference("specUri", "external", description="Where it is specified."),
+            several=True,
+        )
     ),
 )
 
@@ -79,12 +93,14 @@ RESOURCE_TYPE: Final = _schema(
     "A kind of resource",
     Attribute("name", "Its name.", required=True),
     Attribute("description", "What it is."),
-    reference("endpoint", "uri", description="Where its resources are, below the base URL."),
-    reference("schema", "uri", description="The URN of its core schema."),
+    _required(
+        reference("endpoint", "uri", description="Where its resources are, below the base URL.")
+    ),
+    _required(reference("schema", "uri", description="The URN of its core schema.")),
     _complex(
         "schemaExtensions",
         "The schemas that it adds.",
-        reference("schema", "uri", description="The URN of the extension."),
+        _required(reference("schema", "uri", description="The URN of the extension.")),
         _flag("required", "Whether each resource has it."),
         several=True,
     ),

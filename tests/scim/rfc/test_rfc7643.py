@@ -150,8 +150,19 @@ DIFFERENT: dict[str, tuple[str, Any]] = {
 """Where the schemas of 8.7.1 contradict the text of the RFC: why we differ, and what ours says."""
 
 
+DIFFERENT_DISCOVERY: dict[str, tuple[str, Any]] = {
+    "ServiceProviderConfig pagination": ("RFC 9865, 4", "more"),
+    "ServiceProviderConfig documentationUri": ("OPTIONAL, and there is none", "absent"),
+    "ServiceProviderConfig authenticationSchemes.type": ("5: REQUIRED", "more"),
+    "ServiceProviderConfig authenticationSchemes.documentationUri": ("OPTIONAL", "absent"),
+    "ResourceType id": ("3.1: common to all resources, and part of no schema", "absent"),
+    "ResourceType schemaExtensions required": ("6: OPTIONAL; 8.6 has a type without", False),
+}
+"""The same for the schemas of discovery."""
+
+
 class TestSchemas:
-    """8.7.1: every characteristic of every attribute is that of the RFC, or differs by name."""
+    """8.7: every characteristic of every attribute is that of the RFC, or differs by name."""
 
     def test_ours_differ_where_the_rfc_contradicts_itself(
         self, client: FlaskClient, example: Example
@@ -163,6 +174,20 @@ class TestSchemas:
             theirs = example("rfc7643", f"8.7.1 {name} schema")
             found |= dict(compared(ours["name"], ours["attributes"], theirs, DEFAULTS))
         assert found == {name: ours for name, (_, ours) in DIFFERENT.items()}
+
+    def test_8_7_2_those_of_discovery(self, client: FlaskClient, example: Example) -> None:
+        """The same, as far as type, number and necessity go."""
+        defaults = {name: DEFAULTS[name] for name in ("type", "multiValued", "required")}
+        found: Values = {}
+        for name, urn in (
+            ("service provider configuration", "ServiceProviderConfig"),
+            ("resource type", "ResourceType"),
+        ):
+            path = f"/scim/v2/Schemas/urn:ietf:params:scim:schemas:core:2.0:{urn}"
+            ours = client.get(path).get_json(force=True)
+            theirs = example("rfc7643", f"8.7.2 {name} schema")
+            found |= dict(compared(urn, ours["attributes"], theirs, defaults))
+        assert found == {name: ours for name, (_, ours) in DIFFERENT_DISCOVERY.items()}
 
 
 def compared(
