@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mobid_scim.attributes import Attribute, Returned, Schema, Type
 from mobid_scim.errors import InvalidFilter
 from mobid_scim.filter import (
     And,
@@ -265,6 +266,22 @@ class TestWhatIsRefused:
         """A filter that is not understood is refused, never read in part."""
         with pytest.raises(InvalidFilter, match=message):
             parse(text, users)
+
+    @pytest.mark.parametrize(
+        "text", ["pin pr", 'not (pin sw "1")', "locks[pin pr]", "locks.pin eq null"]
+    )
+    def test_what_is_never_returned_cannot_be_guessed_by_filters(self, text: str) -> None:
+        """A filter would give it away letter by letter, in whatever form it asks."""
+        pin = Attribute("pin", returned=Returned.NEVER)
+        locks = Attribute("locks", type=Type.COMPLEX, multi_valued=True, sub_attributes=(pin,))
+        doors = ResourceType(
+            name="Door",
+            endpoint="/Doors",
+            schema=Schema("urn:example:door", "Door", "", (pin, locks)),
+            operations=frozenset(),
+        )
+        with pytest.raises(InvalidFilter, match="cannot be filtered by"):
+            parse(text, doors)
 
     def test_the_limits_themselves_are_allowed(self, users: ResourceType) -> None:
         """32 deep and 100 comparisons are read."""

@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 
 from mobid.storage.engine import Transactions, is_postgresql
 from mobid.storage.tables import authority_records
+from mobid.storage.text_index import has_text_index
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,6 +37,8 @@ class PostgreSQLCondition:
     encoding: str
     fsync: bool
     synchronous_commit: str
+    text_index: bool
+    """Whether parts of texts are found by an index."""
 
 
 Condition = SQLiteCondition | PostgreSQLCondition
@@ -75,6 +78,7 @@ def _postgresql(engine: Engine, connection: Connection) -> PostgreSQLCondition:
         encoding=_one(connection, "SHOW server_encoding"),
         fsync=_one(connection, "SHOW fsync") == "on",
         synchronous_commit=_one(connection, "SHOW synchronous_commit"),
+        text_index=has_text_index(connection),
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from mobid.storage.engine import Transactions, is_postgresql
 from mobid.storage.errors import UnsuitableDatabase
+from mobid.storage.text_index import make_text_index
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -23,7 +24,8 @@ _ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(7236839)")
 def migrate(engine: Engine) -> None:
     """Apply every migration that the database lacks, all in one transaction or none.
 
-    Raise `UnsuitableDatabase` for a database that a later version has migrated.
+    PostgreSQL gets an index for parts of texts, too, where it can be had. Raise `UnsuitableDatabase`
+    for a database that a later version has migrated.
     """
     with Transactions(engine).migrating() as connection:
         if is_postgresql(engine):
@@ -32,6 +34,8 @@ def migrate(engine: Engine) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if is_postgresql(engine):
+            make_text_index(connection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,18 @@ that is found in any case has folded it in Python, and literals come folded as w
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt, ne
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sqlalchemy import Boolean, ColumnElement, Text, and_, func, literal, true
+from sqlalchemy import Boolean, ColumnElement, Text, and_, func, literal, or_, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from typing_extensions import override
 
 from mobid.storage.columns import Key
+from mobid.storage.text_index import SHORTEST
 from mobid_scim.filter import Operator
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ _ORDERED: Final[Mapping[Operator, Callable[[Any, Any], Any]]] = {
     Operator.LT: lt,
     Operator.LE: le,
 }
+# What LIKE reads otherwise than it is written.
+_SPECIAL: Final = re.compile(r"[%_\\]")
 _SURROGATES: Final = range(0xD800, 0xE000)
 _LAST: Final = 0x10FFFF
 
@@ -63,7 +67,10 @@ class Value(Protocol):
 
 
 class _Contains(FunctionElement[bool]):
-    """Whether a text has another one in it; LIKE would fold ASCII on SQLite, and know wildcards."""
+    """Whether a text has another one in it; LIKE would fold ASCII on SQLite, and know wildcards.
+
+    The third, if there is one, is the other text as a pattern, for the index that PostgreSQL may have.
+    """
 
     inherit_cache = True
     name = "contains"
@@ -80,12 +87,14 @@ class _ByCodePoint(FunctionElement[str]):
 
 @compiles(_Contains, "sqlite")
 def _contains_on_sqlite(element: _Contains, compiler: SQLCompiler, **how: Any) -> str:
-    return f"(instr({compiler.process(element.clauses, **how)}) > 0)"
+    text, part, *_ = element.clauses
+    return f"(instr({compiler.process(text, **how)}, {compiler.process(part, **how)}) > 0)"
 
 
 @compiles(_Contains, "postgresql")
 def _contains_on_postgresql(element: _Contains, compiler: SQLCompiler, **how: Any) -> str:
-    return f"(strpos({compiler.process(element.clauses, **how)}) > 0)"
+    text, part, *pattern = (compiler.process(each, **how) for each in element.clauses)
+    return f"({text} LIKE {pattern[0]})" if pattern else f"(strpos({text}, {part}) > 0)"
 
 
 @compiles(_ByCodePoint, "sqlite")
@@ -187,6 +196,10 @@ class Indexed(Value):
     @override
     def compares(self, operator: Operator, wanted: Literal) -> Condition:
         text = flag(wanted) if isinstance(wanted, bool) else _text(wanted)
+        if operator is Operator.CO and text:
+            # What a key has, its text has; few texts are longer. Each of the two may have an index.
+            longer = and_(self.long.is_not(None), compared(self.long, operator, text))
+            return or_(compared(self.key, operator, text), longer)
         beginning, end = _bound(text[:KEY_LENGTH]), _bound(text[::-1][:KEY_LENGTH])
         if len(text) <= KEY_LENGTH and operator is Operator.SW:
             return begins(self.key, text)
@@ -224,7 +237,7 @@ def compared(expression: ColumnElement[Any], operator: Operator, wanted: str) ->
         case Operator.EW:
             return _ends(expression, wanted)
         case Operator.CO:
-            return _Contains(expression, _bound(wanted)) if wanted else true()
+            return _contains(expression, wanted) if wanted else true()
     return ordered(expression, operator, _bound(wanted))
 
 
@@ -246,6 +259,14 @@ def _ends(expression: ColumnElement[Any], wanted: str) -> Condition:
     # What is left of a shorter text is shorter than what is wanted, too, wherever it begins.
     tail = func.substr(expression, func.length(expression) - (len(wanted) - 1))
     return _ByCodePoint(tail) == _bound(wanted)
+
+
+def _contains(expression: ColumnElement[Any], wanted: str) -> Condition:
+    """Tell whether a text has a part, as a pattern where an index of parts may help."""
+    if len(wanted) < SHORTEST or not isinstance(expression.type, Key):
+        return _Contains(expression, _bound(wanted))
+    pattern = _SPECIAL.sub(r"\\\g<0>", wanted)
+    return _Contains(expression, _bound(wanted), _bound(f"%{pattern}%"))
 
 
 def _next(text: str) -> str | None:

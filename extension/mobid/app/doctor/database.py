@@ -97,6 +97,7 @@ def postgresql(condition: PostgreSQLCondition) -> Iterator[Finding]:
         remedy = "Take away what sets it, such as options in database_url."
         yield failed("isolation", f"{condition.isolation}, not read committed", remedy)
     yield _durability(condition)
+    yield _search(condition)
 
 
 def clocks(theirs: datetime, before: datetime, after: datetime) -> Iterable[Finding]:
@@ -117,6 +118,16 @@ def _durability(condition: PostgreSQLCondition) -> Finding:
         seen = f"synchronous_commit is {condition.synchronous_commit}: acknowledged commits can be lost"
         return warning("durability", seen, "Set synchronous_commit = on for this database.")
     return ok("durability", "commits are on the disk before they are acknowledged")
+
+
+def _search(condition: PostgreSQLCondition) -> Finding:
+    """Tell how parts of texts are found; both ways are right."""
+    if condition.text_index:
+        return ok(
+            "search", 'parts of texts are found by an index (pg_trgm): SCIM filters with "co"'
+        )
+    seen = 'parts of texts are looked for in all of them (no pg_trgm): SCIM filters with "co"'
+    return ok("search", f"{seen}; with it, which its owner may make, run: mobid migrate")
 
 
 def _must_exist(file: str) -> None:

@@ -37,6 +37,7 @@ POSTGRESQL = PostgreSQLCondition(
     encoding="UTF8",
     fsync=True,
     synchronous_commit="on",
+    text_index=True,
 )
 
 
@@ -171,11 +172,20 @@ class TestSQLite:
 
 class TestPostgreSQL:
     def test_a_good_one_is_well(self) -> None:
-        """Nothing but its version and its durability is told."""
+        """Nothing but its version, its durability, and how it searches is told."""
         assert [(one.name, one.health) for one in postgresql(POSTGRESQL)] == [
             ("database", Health.OK),
             ("durability", Health.OK),
+            ("search", Health.OK),
         ]
+
+    def test_how_parts_of_texts_are_found_is_told(self) -> None:
+        """By an index, or without one and how it could be had; both are well."""
+        told = by_name(postgresql(POSTGRESQL))["search"]
+        assert "found by an index (pg_trgm)" in told.seen
+        told = by_name(postgresql(replace(POSTGRESQL, text_index=False)))["search"]
+        assert told.health is Health.OK
+        assert told.seen.endswith("run: mobid migrate")
 
     @pytest.mark.parametrize(
         ("broken", "name", "health", "seen"),
