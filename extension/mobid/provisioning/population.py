@@ -35,14 +35,14 @@ class UserPopulation:
         """Return how many there are now; raise `InvalidInput` for what is no filter over users."""
         condition = self._condition(filter_text)
         with self._units.reading() as unit:
-            return unit.users.count_meeting(condition)
+            return unit.users.count_meeting(condition, self._place.asking)
 
     def pages(self, filter_text: str, size: int) -> Iterator[Sequence[User]]:
         """Yield them page by page, each in a transaction of its own; raise as `count` does."""
         condition, after = self._condition(filter_text), ""
         while True:
             with self._units.reading() as unit:
-                page = unit.users.meeting(condition, after=after, limit=size)
+                page = unit.users.meeting(condition, self._place.asking, after=after, limit=size)
             if not page:
                 return
             yield page
@@ -50,7 +50,6 @@ class UserPopulation:
 
     def _condition(self, filter_text: str) -> ColumnElement[bool]:
         try:
-            condition = self._attributes.condition(parse(filter_text, USER_TYPE))
+            return self._attributes.condition(parse(filter_text, USER_TYPE))
         except SCIMError as error:
             raise InvalidInput("filter", f"is no filter over users: {error}") from None
-        return condition.params(self._place.asking)

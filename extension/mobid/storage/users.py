@@ -121,18 +121,22 @@ class SQLUsers:
         rows = self._transaction.all(query.order_by(users.c.user_name_key).limit(limit))
         return self._users(rows)
 
-    def meeting(self, condition: ColumnElement[bool], *, after: str, limit: int) -> Sequence[User]:
-        """Return users who are not deleted and meet a condition, by id, from the one after an id."""
-        query = select(*_SEEN).where(users.c.state != UserState.DELETED, users.c.id > after)
-        rows = self._transaction.all(query.where(condition).order_by(users.c.id).limit(limit))
-        return self._users(rows)
+    def meeting(
+        self, condition: ColumnElement[bool], values: Mapping[str, Any], *, after: str, limit: int
+    ) -> Sequence[User]:
+        """Return users who are not deleted and meet a condition, by id, from the one after an id.
 
-    def count_meeting(self, condition: ColumnElement[bool]) -> int:
-        """Return how many users are not deleted and meet a condition."""
+        `values` are those that the condition leaves open.
+        """
+        query = select(*_SEEN).where(users.c.state != UserState.DELETED, users.c.id > after)
+        page = query.where(condition).order_by(users.c.id).limit(limit)
+        return self._users(self._transaction.all(page.params(values)))
+
+    def count_meeting(self, condition: ColumnElement[bool], values: Mapping[str, Any]) -> int:
+        """Return how many users are not deleted and meet a condition, with its values."""
         there = users.c.state != UserState.DELETED
-        row = self._transaction.first(
-            select(func.count().label("number")).select_from(users).where(there, condition)
-        )
+        query = select(func.count().label("number")).select_from(users).where(there, condition)
+        row = self._transaction.first(query.params(values))
         return row.number if row else 0
 
     def _users(self, rows: Sequence[Row[Any]]) -> list[User]:

@@ -364,7 +364,8 @@ class TestMany:
         """It is read by what answers SCIM clients; nobody at all is an answer, too."""
         answer = console.post("/dry-run", source=GOOD, filter='userName eq "FIN3"')
         assert json.loads(answer.text.splitlines()[-1])["result"]["done"] == 1
-        answer = console.post("/dry-run", version=0, filter='userName eq "nobody"')
+        mine = 'externalId pr or groups.display eq "x" or meta.location co "nowhere"'
+        answer = console.post("/dry-run", version=0, filter=mine)
         (first, last) = [json.loads(line) for line in answer.text.splitlines()]
         assert first == {"progress": {"done": 0, "total": 0}}
         assert (last["result"]["done"], last["result"]["lines"]) == (0, [])
