@@ -20,8 +20,8 @@ class Timing:
     """When a claimed attempt counts as lost; longer than all time-outs of a handler together."""
     sweep: timedelta = timedelta(seconds=2)
     """How often lost attempts are looked for."""
-    poll: timedelta = timedelta(seconds=0.25)
-    """How often a worker looks for jobs that are due."""
+    poll: timedelta = timedelta(seconds=1)
+    """How often a worker looks for jobs that are due; none is due at once."""
     concurrency: int = 8
     """How many jobs one worker does at the same time."""
     back_off_least: timedelta = timedelta(seconds=5)

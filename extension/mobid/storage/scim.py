@@ -31,7 +31,7 @@ from mobid_scim.listing import SortOrder
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Row, Select, Table
+    from sqlalchemy import ColumnElement, Connection, Executable, Row, Select, Table
 
     from mobid.storage.scim_filter import Attributes, Condition, Leaf
     from mobid_scim.listing import Query
@@ -85,7 +85,9 @@ class ResourceTable:
         self.there: Final = there
         mine = and_(external_ids.c.resource_id == table.c.id, *self._own())
         joined = table.outerjoin(external_ids, mine)
-        self.seen: Final = select(*seen, external_ids.c.external_id).select_from(joined)
+        self.seen: Final[Select[Any]] = select(*seen, external_ids.c.external_id).select_from(
+            joined
+        )
         wanted = and_(there, table.c.id == bindparam("id", type_=Key))
         self.seen_one: Final = self.seen.where(wanted)
         self.one: Final = (
@@ -200,10 +202,17 @@ class Place:
         return attributes.order(query.sort_by), query.sort_order
 
     def rows(self, connection: Connection, wanted: Wanted) -> Sequence[Row[Any]]:
-        """Return what answers need of resources in an order, each with what it is `sorted_by`.
+        """Return what answers need of resources in an order, each with what it is `sorted_by`."""
+        row_id, value = self.table.c.id, wanted.value
+        if wanted.offset:
+            rows = self._behind(wanted)
+        else:
+            rows = self.of.seen.add_columns(value.label("sorted_by")).where(wanted.where)
+            rows = rows.order_by(*wanted.order(value, row_id)).limit(wanted.count)
+        return connection.execute(rows, self.asking).all()
 
-        Their ids are found first: whole rows are read for those alone, however deep they are.
-        """
+    def _behind(self, wanted: Wanted) -> Select[Any]:
+        """Ask for ids first: whole rows are read for those alone, however deep they are."""
         row_id, value = self.table.c.id, wanted.value
         # Coerced to what they are: SQLAlchemy copies a mere column with all that it knows of it.
         found = select(
@@ -212,12 +221,11 @@ class Place:
         )
         found = found.where(wanted.where).order_by(*wanted.order(value, row_id))
         page = found.offset(wanted.offset).limit(wanted.count).subquery("page").c
-        rows: Select[Any] = self.of.seen.add_columns(page.sorted_by).where(page.found == row_id)
-        order = wanted.order(page.sorted_by, page.found)
-        return connection.execute(rows.order_by(*order), self.asking).all()
+        rows = self.of.seen.add_columns(page.sorted_by).where(page.found == row_id)
+        return rows.order_by(*wanted.order(page.sorted_by, page.found))
 
     def _one(
-        self, connection: Connection, statement: Select[Any], resource_id: str
+        self, connection: Connection, statement: Executable, resource_id: str
     ) -> Sequence[Row[Any]]:
         if not is_storable(resource_id):
             return []

@@ -26,7 +26,7 @@ from typing_extensions import override
 from mobid.domain.mobile_ids import ProfileState
 from mobid.storage.scim import Place, ResourceTable, address
 from mobid.storage.scim_filter import Attributes, Relation, in_row
-from mobid.storage.scim_values import Plain, Value, Words, ordered
+from mobid.storage.scim_values import Plain, Words, ordered
 from mobid.storage.tables import certificates, mobile_ids
 from mobid_scim.errors import InvalidFilter
 from mobid_scim.filter import Operator
@@ -112,25 +112,8 @@ def bury(connection: Connection, mobile_id: str, *, at: datetime) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Binary(Value):
+class _Binary(Plain):
     """Bytes that clients see as base64: they are equal to a text or not, and that is all."""
-
-    expression: ColumnElement[Any]
-
-    @property
-    @override
-    def there(self) -> Condition:
-        return self.expression.is_not(None)
-
-    @property
-    @override
-    def filled(self) -> Condition:
-        return true()
-
-    @property
-    @override
-    def order(self) -> ColumnElement[Any]:
-        return self.expression
 
     @override
     def compares(self, operator: Operator, wanted: Literal) -> Condition:

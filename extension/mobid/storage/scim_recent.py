@@ -7,6 +7,7 @@ that order to find the few that have changed. So it is asked first whether they 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, select, true
@@ -14,7 +15,7 @@ from sqlalchemy import func, select, true
 from mobid_scim.filter import And, Comparison, Operator
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection, FromClause, Table
 
     from mobid.storage.scim_filter import Condition
     from mobid_scim.filter import Filter
@@ -28,12 +29,18 @@ def among_recent(connection: Connection, table: Table, tree: Filter | None) -> C
     since = _since(tree)
     if since is None or connection.dialect.name != "sqlite" or not _is_indexed(table):
         return true()
-    changes = table.alias("changes").c
+    changes = _changes(table).c
     recent = select(changes.id).where(changes.changed_at >= since)
     number = select(func.count()).select_from(recent.limit(FEW + 1).subquery())
     if connection.execute(number).scalar_one() > FEW:
         return true()
     return table.c.id.in_(recent)
+
+
+@cache
+def _changes(table: Table) -> FromClause:
+    """Return a table under another name. There are few tables, and each needs no more than one."""
+    return table.alias("changes")
 
 
 def _since(tree: Filter | None) -> datetime | None:

@@ -12,7 +12,7 @@ from mobid.processes.errors import NotFound
 from mobid.storage.columns import is_storable
 from mobid.storage.mapping import RowMap
 from mobid.storage.tables import api_tokens
-from mobid.storage.transaction import Transaction, clock_of
+from mobid.storage.transaction import DATABASE_TIME, clock_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +43,7 @@ class APIToken:
 
 _MAP: Final = RowMap(APIToken)
 _ONE: Final = select(api_tokens).where(api_tokens.c.id == bindparam("id"))
+_ONE_NOW: Final = _ONE.add_columns(DATABASE_TIME.label("now"))
 
 
 class APITokens:
@@ -67,11 +68,9 @@ class APITokens:
         if not is_storable(token_id):
             return None
         with self._transactions.reading() as connection:
-            row = connection.execute(_ONE, {"id": token_id}).first()
-            if row is None:
-                return None
             clock = clock_of(connection.engine, self._clock)
-            return _MAP.entity(row), Transaction(connection, clock=clock, writes=False).now
+            row = connection.execute(_ONE if clock else _ONE_NOW, {"id": token_id}).first()
+        return None if row is None else (_MAP.entity(row), clock() if clock else row.now)
 
     def all(self) -> Sequence[APIToken]:
         """Return every token, the newest first."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import literal_column, select
 
-from mobid.storage.columns import instant
+from mobid.storage.columns import Instant
 from mobid.storage.engine import is_postgresql
 from mobid.storage.errors import EndedUnit, ReadOnlyUnit
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from mobid.processes.ports import Clock
 
-_DATABASE_CLOCK: Final = text(
-    "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+DATABASE_TIME: Final = literal_column(
+    "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)", Instant
 )
+"""The time of a database that has a clock."""
+_ASK_THE_TIME: Final = select(DATABASE_TIME)
 
 
 def clock_of(engine: Engine, clock: Clock | None) -> Clock | None:
@@ -53,7 +55,8 @@ class Transaction:
         return self._now
 
     def _ask_the_database(self) -> datetime:
-        return instant(self._connection.execute(_DATABASE_CLOCK).scalar_one())
+        time: datetime = self._connection.execute(_ASK_THE_TIME).scalar_one()
+        return time
 
     def all(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
         """Return the rows of a query; `values` are those that it leaves open."""

@@ -103,9 +103,8 @@ def _people() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_users"),
     )
     op.create_index("ix_users_changed_at", "users", ["changed_at", "id"])
-    op.create_index("ix_users_created_at", "users", ["created_at", "id"])
-    op.create_index("ix_users_display_name_key", "users", ["display_name_key", "id"])
-    op.create_index("ix_users_family_name_key", "users", ["family_name_key", "id"])
+    for column in ("created_at", "display_name_key", "family_name_key"):
+        _index(f"ix_users_{column}", "users", [column, "id"], "state != 'deleted'")
     _index("ux_users_user_name_key", "users", ["user_name_key"], "state != 'deleted'", unique=True)
     op.create_table(
         "user_values",
