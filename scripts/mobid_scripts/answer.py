@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from mobid_scripts.kinds import OptionKind
 
 _MOST_MESSAGE: Final = 600
+_MOST_NESTING: Final = 8
+_STRINGS: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?')
+_BRACKETS: Final = re.compile(r"[\[\]{}]")
 _MOST_NUMBER: Final = 1_000_000
 _WITH_DIAGNOSTICS: Final = frozenset(Verdict) - {Verdict.OK, Verdict.REFUSED}
 
@@ -53,9 +57,10 @@ def checked_of(data: bytes, source: str) -> Checked:
 
 def _loaded(schema: Schema, data: bytes) -> dict[str, Any]:
     try:
-        # A child may answer sixty thousand brackets; the parser then raises RecursionError.
-        stranger = json.loads(data)
-    except (ValueError, RecursionError):
+        # Not bytes: the parser would take UTF-16 as well, in which brackets are counted differently.
+        text = data.decode("utf-8")
+        stranger = json.loads(text) if _nesting(text) <= _MOST_NESTING else None
+    except ValueError:
         raise NotAnAnswer("it is no JSON") from None
     try:
         loaded: dict[str, Any] = schema.load(stranger)
@@ -63,6 +68,15 @@ def _loaded(schema: Schema, data: bytes) -> dict[str, Any]:
         named = error.messages_dict if isinstance(error.messages, dict) else {"it": error.messages}
         raise NotAnAnswer(f"{', '.join(sorted(map(str, named)))} is not right") from None
     return loaded
+
+
+def _nesting(text: str) -> int:
+    """Return how deep brackets are open; a child may answer sixty thousand, at which a parser breaks."""
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 class _Strict(Schema):

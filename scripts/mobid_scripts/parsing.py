@@ -131,6 +131,8 @@ def disguised(text: str) -> Iterator[Finding]:
     Python reads a name in full-width letters as the plain one (NFKC), and a Cyrillic letter looks like a
     Latin one; what a reviewer sees must be what runs.
     """
+    if text.isascii():
+        return
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.NAME and not token.string.isascii():

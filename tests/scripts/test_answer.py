@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -122,6 +124,82 @@ def test_a_changed_answer_is_right_or_refused(data: st.DataObject, product: Prod
     except NotAnAnswer:
         return
     assert verdict is Verdict.OK
+
+
+_SHAPES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(
+        ["ok", "refused", "failed_at_run", "P90D", "authentication", "self_service", "syntax"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["outcome", "options", "log", "steps", "diagnostics", "refusal", "validity"]
+            )
+            | st.text(max_size=4),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(forged=_SHAPES | st.binary(max_size=80))
+def test_an_answer_of_any_shape_is_no_answer(forged: object, product: Product) -> None:
+    """A child that was taken over may write whatever it likes; the host reads an answer or NotAnAnswer."""
+    data = forged if isinstance(forged, bytes) else json.dumps(forged).encode()
+    for read in (
+        lambda: outcome_of(data, product.declaration, product.now, "x = 1"),
+        lambda: checked_of(data, "x = 1"),
+    ):
+        with contextlib.suppress(NotAnAnswer):
+            read()
+    with contextlib.suppress(NotAnAnswer):
+        assert _read(product, data) in Verdict
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 200_000,
+        b'{"a":' * 50_000,
+        b'{"outcome": ' + b"[" * 9 + b"]" * 9 + b"}",
+        b'"' + b"\\" * 200_001,
+        b'"' * 200_001,
+        b"[" + b'"\\"[", ' * 30_000,
+        b"1" * 200_000,
+        b"-" * 200_000,
+        b'{"steps": 1e999999999}',
+        b'{"outcome": "ok", "outcome": "refused"}',
+        "\ufeff{}".encode(),
+        "{}".encode("utf-16"),
+        ('["\u2200", ' + "[" * 60_000).encode("utf-16"),
+    ],
+    ids=range(13),
+)
+def test_an_answer_that_is_an_attack_on_a_parser_is_no_answer(
+    data: bytes, product: Product
+) -> None:
+    """Depth is bounded before anything parses, and no length costs more than its bytes."""
+    started = time.process_time()
+    with pytest.raises(NotAnAnswer):
+        _read(product, data)
+    assert time.process_time() - started < 1
+
+
+def test_brackets_in_text_are_no_nesting(product: Product) -> None:
+    """An honest script may log what looks like an attack."""
+    right = {**_right(product), "log": ["[[[[[[[[[[{{{{{{{{{{", '\\"[[[[[[[[[[[', "\\"]}
+    assert _read(product, right) is Verdict.OK
 
 
 @given(st.binary(max_size=60))

@@ -1,0 +1,1 @@
+"""The benchmark and the soak of the script engine, without the product around it."""
