@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.conftest import PostgreSQL
 
 DATABASES: Final = ("sqlite", "postgresql")
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 PHONE: Final = Path(__file__).parents[2] / "examples" / "phone" / "phone.py"
 GET: Final = "MobileIDSelfServiceProcGet"
 SCOPES: Final = ("scim:read", "scim:write", "mobile-ids:write")

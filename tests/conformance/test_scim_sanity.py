@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -17,6 +19,9 @@ PROBE: Final = "from scim_sanity.cli import main; main(auto_envvar_prefix='SCIM_
 """The command `scim-sanity`. It takes a token as an argument alone, which everybody on the machine can
 read; Click, of which it is made, takes options from the environment as well, where it is told a prefix."""
 PATIENCE: Final = 120.0
+USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP: Final = "urn:ietf:params:scim:schemas:core:2.0:Group"
+PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 Result = dict[str, str]
 
 SKIPPED: Final = {
@@ -35,11 +40,17 @@ EXCEPTIONS: Final = {
 }
 
 
+@pytest.fixture(scope="session")
+def token(site: Site) -> str:
+    """A token of no dialect."""
+    return site.token("scim-sanity")
+
+
 def test_the_strict_probe_passes(
-    site: Site, record_property: Callable[[str, object], None]
+    site: Site, token: str, record_property: Callable[[str, object], None]
 ) -> None:
     """Everything passes, without a warning, but for what is written down here with its reason."""
-    report = probe(site, site.token("scim-sanity"))
+    report = probe(site, token)
     results = report["results"]
     record_property("report", told(report))
     others = [one for one in results if one["status"] != "pass"]
@@ -48,6 +59,28 @@ def test_the_strict_probe_passes(
     assert sorted(map(outcome, others)) == sorted(expected)
     assert len(results) - len(others) >= 27
     assert [one for one in results if "may ignore" in one.get("message", "")] == []
+
+
+def test_the_step_that_fails_passes_with_a_member_who_exists(site: Site, token: str) -> None:
+    """The exception is about "fake-member-id" alone, and its answer tells so."""
+    with site.connection(token) as connection:
+        user = connection.post("/Users", json={"schemas": [USER], "userName": "member"}).json()
+        group = connection.post("/Groups", json={"schemas": [GROUP], "displayName": "g"}).json()
+        fake, real = (
+            connection.patch(f"/Groups/{group['id']}", json=joining(member))
+            for member in ("fake-member-id", user["id"])
+        )
+        for gone in (f"/Groups/{group['id']}", f"/Users/{user['id']}"):
+            connection.delete(gone).raise_for_status()
+    assert (fake.status_code, fake.json()["scimType"]) == (400, "invalidValue")
+    assert 'no other User or Group "fake-member-id"' in fake.json()["detail"]
+    assert [one["value"] for one in real.json()["members"]] == [user["id"]]
+
+
+def joining(member: str) -> dict[str, Any]:
+    """Return the very PATCH of the probe."""
+    operation = {"op": "add", "path": "members", "value": [{"value": member}]}
+    return {"schemas": [PATCH_OP], "Operations": [operation]}
 
 
 def probe(site: Site, token: str) -> dict[str, Any]:
