@@ -6,8 +6,6 @@ import base64
 import json
 import os
 import signal
-import subprocess
-import sys
 import uuid
 from contextlib import closing
 from datetime import UTC, datetime
@@ -22,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.e2e.parts.homes import free_port, make_home
 from tests.e2e.parts.people import SHOWN, a_user
 from tests.e2e.parts.phones import Answer, Handset
-from tests.e2e.parts.servers import forked_servers
 from tests.e2e.parts.waiting import PATIENCE, until
+from tests.parts.commands import forked_commands
 from typing_extensions import override
 
 from mobid.app import Product
@@ -88,7 +86,7 @@ class Site:
             environ["MOBID_CRASHPOINT"] = crashpoint
         self.log.unlink(missing_ok=True)
         command = ["--home", str(self.home), "serve"]
-        self._server = forked_servers().start(command, environ, self.log, forked=forked)
+        self._server = forked_commands().start(command, environ, self.log, forked=forked)
         until(self._is_ready, f"The server answers; it said: {self.said()}")
 
     @property
@@ -181,12 +179,10 @@ class Site:
 
     def command(self, *words: str) -> str:
         """Run a command of `mobid` beside the server, and return what it says."""
-        command = [sys.executable, "-m", "mobid.cli", "--home", str(self.home), *words]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        command = ["--home", str(self.home), *words]
+        done = forked_commands().run(command, os.environ, seconds=PATIENCE)
+        assert done.code == 0, done.complaints
+        return done.said
 
     def mobile_id(self, mobile_id: str) -> dict[str, Any]:
         """Read a mobile ID over SCIM."""

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def run(words: Sequence[str], environ: Mapping[str, str], log: str) -> None:
-    """Become this command, with this environment, and with a log for all that it says."""
-    _say_it_into(log)
+def run(words: Sequence[str], environ: Mapping[str, str], said: str, complaints: str) -> None:
+    """Become this command, with this environment, and with files for what it says."""
+    _say_it_into(said, complaints)
     os.environ.clear()
     os.environ.update(environ)
     # The environment was asked when this was imported, and that was another process.
@@ -23,13 +23,15 @@ def run(words: Sequence[str], environ: Mapping[str, str], log: str) -> None:
     main(words, prog_name="mobid")
 
 
-def run_from_the_start(words: Sequence[str], environ: Mapping[str, str], log: str) -> None:
+def run_from_the_start(
+    words: Sequence[str], environ: Mapping[str, str], said: str, complaints: str
+) -> None:
     """Do the same by a Python that begins anew, whose command line the system then shows."""
-    _say_it_into(log)
+    _say_it_into(said, complaints)
     os.execve(sys.executable, [sys.executable, "-m", "mobid.cli", *words], environ)  # noqa: S606  # ourselves
 
 
-def _say_it_into(log: str) -> None:
-    said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    os.dup2(said, 1)
-    os.dup2(said, 2)
+def _say_it_into(said: str, complaints: str) -> None:
+    for number, path in ((1, said), (2, complaints)):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        os.dup2(file, number)
