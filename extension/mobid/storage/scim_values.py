@@ -197,9 +197,15 @@ class Indexed(Value):
     def compares(self, operator: Operator, wanted: Literal) -> Condition:
         text = flag(wanted) if isinstance(wanted, bool) else _text(wanted)
         if operator is Operator.CO and text:
-            # What a key has, its text has; few texts are longer. Each of the two may have an index.
-            longer = and_(self.long.is_not(None), compared(self.long, operator, text))
-            return or_(compared(self.key, operator, text), longer)
+            # What a key has, its text has; few texts are longer, and their keys tell it. Each of the two
+            # may have an index; else the index that has the keys in order is all that is read, as every
+            # key is at least the empty one.
+            longer = and_(
+                func.length(self.key) == KEY_LENGTH,
+                self.long.is_not(None),
+                compared(self.long, operator, text),
+            )
+            return and_(self.key >= _bound(""), or_(compared(self.key, operator, text), longer))
         beginning, end = _bound(text[:KEY_LENGTH]), _bound(text[::-1][:KEY_LENGTH])
         if len(text) <= KEY_LENGTH and operator is Operator.SW:
             return begins(self.key, text)

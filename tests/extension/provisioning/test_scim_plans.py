@@ -59,6 +59,10 @@ def test_a_part_of_a_text_is_searched_for_in_indexes(provider: Provider, hr: SCI
     told = plans(provider, hr, 'emails.value co "@example"')
     assert "USING COVERING INDEX ix_user_values_value_key (attr=?)" in told
     assert "USING INDEX ix_user_values_long_value (attr=?)" in told
+    inside = 'emails[type eq "work" and value co "@example"]'
+    assert "USING INDEX ix_user_values_value_key (attr=? AND value_key>?)" in plans(
+        provider, hr, inside
+    )
 
 
 def test_what_has_changed_lately_is_begun_with(
