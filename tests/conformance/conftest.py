@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from scim2_client.engines.httpx2 import SyncSCIMClient
+from tests.parts.commands import forked_commands
 
 from mobid.cli.demo.actors import FrontEnd, Phone
 
@@ -51,17 +52,10 @@ class Site:
 
     def command(self, *words: str) -> Any:
         """Run a command of `mobid`, and return what it answers."""
-        command = [sys.executable, "-m", "mobid.cli", "--home", str(self.folder / "home"), *words]
-        done = subprocess.run(
-            [*command, "-o", "json"],
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        command = ["--home", str(self.folder / "home"), *words, "-o", "json"]
+        done = forked_commands().run(command, self.environ, seconds=PATIENCE)
+        assert done.code == 0, done.complaints
+        return json.loads(done.said)
 
     @contextmanager
     def served(self) -> Iterator[None]:
