@@ -4,7 +4,6 @@ Pure: nothing is changed in place, so the operations apply whole or not at all.
 """
 
 from collections.abc import Iterable
-from copy import deepcopy
 
 from mobid_scim import multi_valued
 from mobid_scim.attributes import Mutability as Rule
@@ -26,11 +25,16 @@ def apply(
     Operations on what is kept row by row are for `row_changes`, and do nothing here.
     Raises Mutability, InvalidValue, InvalidSyntax or NoTarget, as RFC 7644, 3.5.2 has it.
     """
-    draft = _Draft(before.type, deepcopy(before.values), dialect)
+    draft = _Draft(before.type, _copied(before.values), dialect)
     for operation in operations:
         if not operation.target.by_row(before.type):
             draft.apply(operation)
     return draft.finish()
+
+
+def _copied(values: Values) -> Values:
+    """Return values of which a draft may change the two levels that it changes in place."""
+    return {name: {**value} if isinstance(value, dict) else value for name, value in values.items()}
 
 
 class _Draft:

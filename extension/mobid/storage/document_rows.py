@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, insert, update
+from sqlalchemy import and_, bindparam, column, delete, insert, table, update
 
+from mobid.storage.columns import checked
 from mobid.storage.scim_filter import folded
 from mobid.storage.scim_values import KEY_LENGTH, flag
 from mobid.storage.tables import user_values
@@ -35,7 +36,8 @@ _HERE: Final = and_(
     user_values.c.attr == bindparam("its_attr"),
     user_values.c.position == bindparam("its_position"),
 )
-_INSERT: Final = insert(user_values)
+# Bound as they are, so that each text is checked once and not each time that it is cut.
+_INSERT: Final = insert(table(user_values.name, *(column(each.name) for each in user_values.c)))
 _UPDATE: Final = update(user_values).where(_HERE)
 _DELETE: Final = delete(user_values).where(_HERE)
 
@@ -115,10 +117,10 @@ class Documents:
         for urn, columns in self._parts:
             values = _part(resource, urn)
             others = {} if besides is None else _part(besides, urn)
-            for column in columns:
-                name = column.attribute.name
+            for each in columns:
+                name = each.attribute.name
                 if name in values and values[name] != others.get(name):
-                    rows += column.rows(values[name])
+                    rows += each.rows(values[name])
         return rows
 
 
@@ -145,13 +147,14 @@ class _Column:
             yield from _simple(sub, [(at, item[name]) for at, item in elements if name in item])
 
 
-def _simple(column: _Column, values: Sequence[tuple[int, Any]]) -> Iterator[DocumentRow]:
+def _simple(of: _Column, values: Sequence[tuple[int, Any]]) -> Iterator[DocumentRow]:
     """Yield the rows of simple values with their positions; the first stands for all of them."""
     leads = True
     for position, value in values:
-        text = flag(value) if isinstance(value, bool) else str(folded(value, column.attribute))
+        said = flag(value) if isinstance(value, bool) else str(folded(value, of.attribute))
+        text = checked(said)
         yield DocumentRow(
-            attr=column.attr,
+            attr=of.attr,
             position=position,
             leads=leads,
             value_key=text[:KEY_LENGTH],
