@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -14,11 +15,10 @@ from mobid_scripts.outcome import MOST_DIAGNOSTICS, Checked, Code, Diagnostic, O
 from mobid_scripts.vocabulary import MOST_LOG_COLUMNS, MOST_LOG_LINES, MOST_REFUSAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from mobid_scripts.declaration import Declaration
-    from mobid_scripts.kinds import OptionKind
 
 _MOST_MESSAGE: Final = 600
 _MOST_NESTING: Final = 8
@@ -38,10 +38,10 @@ class NotAnAnswer(ValueError):
 
 def outcome_of(data: bytes, declaration: Declaration, now: datetime, source: str) -> Outcome:
     """Read the answer to a run, or raise NotAnAnswer."""
-    loaded = _loaded(_run_schema(declaration, now), data)
+    loaded = _loaded(_run_schema(declaration.option_names)(unknown=RAISE), data)
     return Outcome(
         outcome=loaded["outcome"],
-        options=loaded["options"],
+        options=_options(loaded["options"], declaration, now),
         refusal=loaded["refusal"],
         log=tuple(loaded["log"]),
         diagnostics=_diagnostics(loaded, source),
@@ -59,7 +59,7 @@ def _loaded(schema: Schema, data: bytes) -> dict[str, Any]:
     try:
         # Not bytes: the parser would take UTF-16 as well, in which brackets are counted differently.
         text = data.decode("utf-8")
-        stranger = json.loads(text) if _nesting(text) <= _MOST_NESTING else None
+        stranger: Any = json.loads(text) if _nesting(text) <= _MOST_NESTING else None
     except ValueError:
         raise NotAnAnswer("it is no JSON") from None
     try:
@@ -157,25 +157,24 @@ class _Check(_Strict):
     diagnostics = _found()
 
 
-class _Option(fields.Field[object]):
-    """An option: the same check as in the child, by a process that the script has never been in."""
-
-    def __init__(self, kind: OptionKind, now: datetime) -> None:
-        super().__init__(required=True)
-        self._check: Callable[[object, datetime], object] = kind.check
-        self._now = now
-
-    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> object:  # noqa: ARG002 - marshmallow's signature
-        try:
-            return self._check(value, self._now)
-        except ScriptFault as fault:
-            raise ValidationError(fault.clause) from None
+@functools.cache
+def _run_schema(options: tuple[str, ...]) -> type[Schema]:
+    """Return the schema of an answer to a run: with these options, and no other."""
+    named = {name: fields.Raw(required=True, allow_none=True) for name in options}
+    nested = fields.Nested(_Strict.from_dict(named), load_default=None, unknown=RAISE)  # type: ignore[arg-type]  # a mapping of fields
+    return _Run.from_dict({"options": nested})
 
 
-def _run_schema(declaration: Declaration, now: datetime) -> Schema:
-    options = _Strict.from_dict({kind.name: _Option(kind, now) for kind in declaration.options})
-    run = _Run.from_dict({"options": fields.Nested(options, load_default=None)})
-    return run(unknown=RAISE)
+def _options(
+    found: Mapping[str, object] | None, declaration: Declaration, now: datetime
+) -> dict[str, object] | None:
+    """Check each option as in the child, in a process that the script has never been in."""
+    if found is None:
+        return None
+    try:
+        return {kind.name: kind.check(found[kind.name], now) for kind in declaration.options}
+    except ScriptFault:
+        raise NotAnAnswer("options is not right") from None
 
 
 def _diagnostics(loaded: Mapping[str, Any], source: str) -> tuple[Diagnostic, ...]:

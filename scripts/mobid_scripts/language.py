@@ -52,9 +52,10 @@ def compiled(text: str, declaration: Declaration) -> CodeType:
 
 def _judged(text: str, declaration: Declaration) -> tuple[ast.Module, list[Finding]]:
     """Return the tree, and what is wrong with characters, names, syntax, words and flow, in order."""
-    readable = source.readable(text)
+    found = list(source.faults(text))
+    readable = source.readable(text) if found else text
     read = parsed(readable)
-    found = [*source.faults(text), *disguised(readable), *read.findings]
+    found += [*disguised(readable), *read.findings]
     told = {_place(finding) for finding in found}
     for finding in grammar.findings(read.tree, declaration):
         unknown = finding.code is Code.UNKNOWN_NAME and isinstance(finding.node, ast.Name)

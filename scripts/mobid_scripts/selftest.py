@@ -59,17 +59,21 @@ ESCAPES: Final[Mapping[str, str]] = {
 """What a script might try, by what it is after. None may come through, not one of its names in a log."""
 
 
+def tried(source: str, declaration: Declaration) -> execution.Answer:
+    """Run a script for nobody; without options, one that comes through needs no defaults."""
+    request = {"user": {}, "defaults": {}, "now": "2026-01-01T00:00:00+00:00", "source": source}
+    return execution.run(request, replace(declaration, options=()))
+
+
 def faults(declaration: Declaration, layers: Collection[str]) -> Iterator[str]:
     """Yield what does not hold, in the locked-down child that this is."""
     # Without options, a script that comes through needs no defaults; and whatever a site has released
     # to its scripts, the honest one may ask for groups.
-    declaration = replace(declaration, options=(), attributes=(declaration.groups,), withheld=())
-    request = {"user": {}, "defaults": {}, "now": "2026-01-01T00:00:00+00:00"}
-    honest = execution.run({**request, "source": HONEST}, declaration)
+    honest = tried(HONEST, declaration)
     if (honest["outcome"], honest["log"]) != (Verdict.OK, _LOGGED):
         yield f"an honest script ended as {honest['outcome']}"
     for name, source in ESCAPES.items():
-        answer = execution.run({**request, "source": source}, declaration)
+        answer = tried(source, declaration)
         if answer["outcome"] == Verdict.OK or "0x" in str(answer):
             yield f"a script reached {name}"
     for name, attempt in _ATTEMPTS.items():

@@ -29,6 +29,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _MOST_DESCRIPTORS: Final = 1 << 16
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.prctl, _libc.syscall  # looked up once, before there is a child  # noqa: B018
 
 
 @dataclass(frozen=True, slots=True)
