@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from flask import Flask
 from flask_babel import Babel
+from jinja2 import BytecodeCache
 from sqlalchemy import update
 from typing_extensions import override
 from werkzeug.exceptions import HTTPException
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from jinja2.bccache import Bucket
     from tests.conftest import Database, Orders, StandingClock
     from werkzeug.test import TestResponse
 
@@ -213,6 +215,25 @@ def product(database: Database, clock: StandingClock, tmp_path: Path) -> Iterato
         yield product
 
 
+class Compiled(BytecodeCache):
+    """Templates that need not be compiled for each app anew."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    @override
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    @override
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
 def pages_of(product: Product, *, demo: bool) -> Flask:
     """Make an app that has nothing but the pages."""
 
@@ -221,6 +242,7 @@ def pages_of(product: Product, *, demo: bool) -> Flask:
             return [unit.users.get(name) for name in NAMES]
 
     app = Flask("pages", static_folder=None)
+    app.jinja_options = {"bytecode_cache": COMPILED}
     app.secret_key = product.keys.session.reveal()
     app.config.update(cookie_settings(product.settings.public_url))
     Babel(app)
