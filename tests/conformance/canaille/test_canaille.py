@@ -69,9 +69,9 @@ class TestPeople:
     def test_are_created_changed_locked_and_deleted(self, canaille: Canaille, here: Here) -> None:
         """It is one and the same user, from the first page to the tombstone."""
         canaille_id = canaille.create(
-            "anne",
-            given_name="Änne",
-            display_name="Änne E.",
+            "doris",
+            given_name="Döris",
+            display_name="Döris E.",
             **{"phone_numbers-0": "+49 555-123456"},
             street="Hauptstraße 1",
             department="Finance",
@@ -79,24 +79,24 @@ class TestPeople:
             password2=PASSWORD,
         )
         created = here.found("/Users", canaille_id)
-        _check_anne(created)
+        _check_doris(created)
         row = here.row(created["id"])
-        assert (row.state, row.email) == (UserState.ACTIVE, "anne@example.org")
+        assert (row.state, row.email) == (UserState.ACTIVE, "doris@example.org")
         assert "pbkdf2" not in row.doc
 
-        canaille.fill("/profile/anne", action="edit-profile", title="Dr.", department="Research")
+        canaille.fill("/profile/doris", action="edit-profile", title="Dr.", department="Research")
         changed = here.found("/Users", canaille_id)
         assert (changed["id"], changed["title"]) == (created["id"], "Dr.")
         assert changed[ENTERPRISE]["department"] == "Research"
         assert here.row(created["id"]).version > row.version
 
         for action, is_active in (("lock-execute", False), ("unlock", True)):
-            canaille.fill("/profile/anne/settings", action=action)
+            canaille.fill("/profile/doris/settings", action=action)
             assert here.found("/Users", canaille_id)["active"] is is_active
             state = UserState.ACTIVE if is_active else UserState.INACTIVE
             assert here.row(created["id"]).state is state
 
-        canaille.fill("/profile/anne/settings", action="delete-execute")
+        canaille.fill("/profile/doris/settings", action="delete-execute")
         assert here.status("/Users", created["id"]) == 404
         assert here.row(created["id"]).state is UserState.DELETED
         assert canaille_id not in here.known_to("canaille")
@@ -107,15 +107,15 @@ class TestGroups:
 
     def test_come_with_their_members(self, canaille: Canaille, here: Here) -> None:
         """Somebody is put into a group, and has it."""
-        canaille_id = canaille.create("bert")
+        canaille_id = canaille.create("emil")
         canaille.fill("/groups/add", "creategroupform", display_name="staff")
         group_id = canaille.group_id("staff")
         assert here.found("/Groups", group_id)["displayName"] == "staff"
-        canaille.fill("/profile/bert/settings", action="edit-settings", groups=group_id)
-        bert = here.found("/Users", canaille_id)
+        canaille.fill("/profile/emil/settings", action="edit-settings", groups=group_id)
+        emil = here.found("/Users", canaille_id)
         group = here.found("/Groups", group_id)
-        assert bert["id"] in {one["value"] for one in group["members"]}
-        assert [(one["value"], one["display"]) for one in bert["groups"]] == [
+        assert emil["id"] in {one["value"] for one in group["members"]}
+        assert [(one["value"], one["display"]) for one in emil["groups"]] == [
             (group["id"], "staff")
         ]
 
@@ -127,18 +127,18 @@ class TestStrictDiscovery:
         """Canaille gives up a provider that tells of cursors (RFC 9865), and sends nobody."""
         token = site.token("strict-canaille")
         canaille.keep_in_step("strict-mobid", site.base_url, token)
-        assert canaille.create("carl") in here.known_to("canaille")
+        assert canaille.create("fritz") in here.known_to("canaille")
         assert "SCIM protocol not supported by client strict-mobid" in canaille.log
         assert here.known_to("strict-canaille") == []
         why = canaille.discovers(site.base_url, token)
         assert why.startswith("1 validation error for ServiceProviderConfig\npagination\n")
 
 
-def _check_anne(anne: dict[str, Any]) -> None:
+def _check_doris(doris: dict[str, Any]) -> None:
     """Compare with what was typed in."""
-    assert (anne["userName"], anne["displayName"], anne["active"]) == ("anne", "Änne E.", True)
-    assert (anne["name"]["givenName"], anne["name"]["familyName"]) == ("Änne", "Example")
-    assert anne["emails"] == [{"value": "anne@example.org"}]
-    assert anne["phoneNumbers"] == [{"value": "+49 555-123456"}]
-    assert anne["addresses"][0]["streetAddress"] == "Hauptstraße 1"
-    assert anne[ENTERPRISE]["department"] == "Finance"
+    assert (doris["userName"], doris["displayName"], doris["active"]) == ("doris", "Döris E.", True)
+    assert (doris["name"]["givenName"], doris["name"]["familyName"]) == ("Döris", "Example")
+    assert doris["emails"] == [{"value": "doris@example.org"}]
+    assert doris["phoneNumbers"] == [{"value": "+49 555-123456"}]
+    assert doris["addresses"][0]["streetAddress"] == "Hauptstraße 1"
+    assert doris[ENTERPRISE]["department"] == "Finance"
