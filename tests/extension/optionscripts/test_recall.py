@@ -128,7 +128,12 @@ def test_what_a_busy_machine_did_is_not_remembered() -> None:
     ("source", "attributes"),
     [
         ("", set()),
-        ("# department", {"department"}),
+        ("  # department\nx = 1 # title", {"title"}),
+        ("x = 1\r# department\rx = user.title", {"department", "title"}),
+        ('x = """\n# """; y = user.department', {"department"}),
+        ("x = '''\n# '''; y = user.department", {"department"}),
+        ("x = '\\\n# '; y = user.department", {"department"}),
+        ("\uff03 department", {"department"}),
         ("x = user.title", {"title"}),
         ("x = user.\uff54itle", {"title"}),
         ('x = user.has("email")', {"email"}),
@@ -145,6 +150,12 @@ def test_what_a_script_can_read_is_never_told_too_small(
     """In any spelling, and by any detour."""
     uses = uses_of(source, scripts.declaration, scripts.personal)
     assert uses.attributes == attributes
+
+
+def test_the_shipped_script_depends_on_nobody(scripts: Counting) -> None:
+    """It names options in comments; a dry run against it is one run for all."""
+    uses = uses_of(SHIPPED_VERSION_0, scripts.declaration, scripts.personal)
+    assert (uses.attributes, uses.defaults) == (set(), set())
 
 
 def test_defaults_are_read_like_attributes(scripts: Counting) -> None:
