@@ -1,57 +1,33 @@
-"""Filters (RFC 7644, 3.4.2.2): text to a typed tree, and back.
+"""Reading filters: the tree of the library to ours, in which paths and literals have their types.
 
-The only place of scim2-filter-parser. Its lexer and grammar are used; typed literals, limits and
-the precedence of `and` over `or` are added here, because it has them not or wrong.
+`and` binds closer than `or` here, which the library does not know.
 """
 
-import datetime as dt
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final
 
 from scim2_filter_parser import ast
-from scim2_filter_parser.lexer import SCIMLexer
-from scim2_filter_parser.parser import SCIMParser, SCIMParserError
 
-from mobid_scim import strict_json
 from mobid_scim.attributes import Returned, Type
 from mobid_scim.dialect import STRICT, Dialect
-from mobid_scim.errors import InvalidFilter, MalformedJSON
+from mobid_scim.errors import InvalidFilter
+from mobid_scim.filter import grammar
+from mobid_scim.filter.tree import (
+    And,
+    Comparison,
+    Filter,
+    Literal,
+    Not,
+    Operator,
+    Or,
+    Present,
+    ValuePath,
+    literal_text,
+)
 from mobid_scim.path import Path, quoted, resolve, resolve_sub, shortened
-from mobid_scim.resource import ResourceType, timestamp
+from mobid_scim.resource import ResourceType
 from mobid_scim.simple_values import fits, parse_date_time, with_article
-
-if TYPE_CHECKING:
-    from sly.lex import Token
-
-MAX_LENGTH: Final = 8192
-MAX_DEPTH: Final = 32
-MAX_TERMS: Final = 100
-
-JSONLiteral: TypeAlias = str | bool | int | float | None
-Literal: TypeAlias = str | bool | int | float | dt.datetime | None
-
-
-class Operator(StrEnum):
-    """Everything a filter can be made of; a repository says which of them it evaluates."""
-
-    EQ = "eq"
-    NE = "ne"
-    CO = "co"
-    SW = "sw"
-    EW = "ew"
-    GT = "gt"
-    GE = "ge"
-    LT = "lt"
-    LE = "le"
-    PR = "pr"
-    AND = "and"
-    OR = "or"
-    NOT = "not"
-    VALUE_PATH = "[]"
-
 
 _EQUALITY: Final = frozenset({Operator.EQ, Operator.NE})
 _SUBSTRING: Final = frozenset({Operator.CO, Operator.SW, Operator.EW})
@@ -69,64 +45,13 @@ _LEGAL: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """`path operator value`; the value has the type of the attribute, or is None for null."""
-
-    path: Path
-    operator: Operator
-    value: Literal
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """`path pr`: there is a value that is not empty."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    """All operands hold; never fewer than two, none of them an And."""
-
-    operands: tuple["Filter", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    """At least one operand holds; never fewer than two, none of them an Or."""
-
-    operands: tuple["Filter", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The operand does not hold."""
-
-    operand: "Filter"
-
-
-@dataclass(frozen=True, slots=True)
-class ValuePath:
-    """`path[filter]`: one and the same value of the attribute meets the whole filter.
-
-    The paths inside are whole ones: `emails.type` in `emails[type eq "work"]`.
-    """
-
-    path: Path
-    filter: "Filter"
-
-
-Filter: TypeAlias = Comparison | Present | And | Or | Not | ValuePath
-
-
 def parse(text: str, scope: ResourceType, dialect: Dialect = STRICT) -> Filter:
     """Return the tree of a filter over resources of `scope`.
 
     Raises InvalidFilter, which says where, for wrong syntax, unknown attributes, values that do
     not fit their attribute, and filters above the limits.
     """
-    return _Reader(scope, dialect).read(_parsed(text))
+    return _Reader(scope, dialect).read(grammar.parsed(text))
 
 
 def parse_each(
@@ -138,7 +63,7 @@ def parse_each(
     `id pr` where it holds, as that always does, and otherwise `not (id pr)`. An attribute that no
     type has raises InvalidFilter.
     """
-    parsed = _parsed(text)
+    parsed = grammar.parsed(text)
     missing: list[set[str]] = [set() for _ in scopes]
     trees = [
         _Reader(scope, dialect, None, names).read(parsed)
@@ -153,166 +78,6 @@ def always(scope: ResourceType, *, holds: bool) -> Filter:
     """Return a filter that holds for every resource of a type, or for none."""
     there = Present(resolve("id", scope, error=InvalidFilter))
     return there if holds else Not(there)
-
-
-def operators(tree: Filter) -> Iterator[Operator]:
-    """Yield every operator in the tree, so that a repository's own can be compared with them."""
-    match tree:
-        case Comparison(operator=operator):
-            yield operator
-        case Present():
-            yield Operator.PR
-        case And(operands) | Or(operands):
-            yield Operator.AND if isinstance(tree, And) else Operator.OR
-            for operand in operands:
-                yield from operators(operand)
-        case Not(operand):
-            yield Operator.NOT
-            yield from operators(operand)
-        case ValuePath(filter=inner):
-            yield Operator.VALUE_PATH
-            yield from operators(inner)
-
-
-def check_operators(tree: Filter, supported: frozenset[Operator]) -> None:
-    """Raise InvalidFilter for the first operator that is not among the supported ones."""
-    for operator in operators(tree):
-        if operator not in supported:
-            known = ", ".join(each for each in Operator if each in supported)
-            raise InvalidFilter(
-                f'The operator "{operator}" is not available here; available are {known}.'
-            )
-
-
-def to_text(tree: Filter) -> str:
-    """Return the filter as text that parses to the same tree."""
-    return _print(tree, inside=False)
-
-
-def _print(tree: Filter, *, inside: bool) -> str:
-    match tree:
-        case Comparison(path, operator, value):
-            return f"{_name(path, inside=inside)} {operator} {_literal(value)}"
-        case Present(path):
-            return f"{_name(path, inside=inside)} pr"
-        case Not(operand):
-            return f"not ({_print(operand, inside=inside)})"
-        case ValuePath(path, inner):
-            return f"{path}[{_print(inner, inside=True)}]"
-        case And(operands) | Or(operands):
-            word = " and " if isinstance(tree, And) else " or "
-            return word.join(_operand(each, inside=inside) for each in operands)
-
-
-def _operand(tree: Filter, *, inside: bool) -> str:
-    text = _print(tree, inside=inside)
-    return f"({text})" if isinstance(tree, And | Or) else text
-
-
-def _name(path: Path, *, inside: bool) -> str:
-    return path.sub.name if inside and path.sub is not None else str(path)
-
-
-def _literal(value: Literal) -> str:
-    if isinstance(value, dt.datetime):
-        return json.dumps(timestamp(value))
-    return json.dumps(value, ensure_ascii=False)
-
-
-class _Lexer(SCIMLexer):
-    """The library's lexer with the literals of JSON; it cuts `10` into two tokens otherwise."""
-
-    tokens = SCIMLexer.tokens
-
-    COMP_VALUE = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
-    NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![A-Za-z0-9_.])"
-    TRUE = r"(?i:true)(?![A-Za-z0-9_$:.-])"
-    FALSE = r"(?i:false)(?![A-Za-z0-9_$:.-])"
-    NULL = r"(?i:null)(?![A-Za-z0-9_$:.-])"
-
-
-_LITERALS: Final = frozenset({"COMP_VALUE", "NUMBER", "TRUE", "FALSE", "NULL"})
-_TERMS: Final = frozenset({"EQ", "NE", "CO", "SW", "EW", "GT", "GE", "LT", "LE", "PR"})
-_OPENING: Final = frozenset({"LPAREN", "LBRACKET"})
-_CLOSING: Final = frozenset({"RPAREN", "RBRACKET"})
-_ADJACENT: Final = frozenset({"SUBATTR", "LBRACKET"})
-_BEFORE_ANYTHING: Final = _OPENING | {"SCHEMA_URI", "NOT"}
-
-
-def _parsed(text: str) -> ast.AST:
-    if len(text) > MAX_LENGTH:
-        raise InvalidFilter(f"The filter is longer than {MAX_LENGTH} characters.")
-    tokens = list(_tokens(text))
-    try:
-        return SCIMParser().parse(iter(tokens))
-    except SCIMParserError as error:
-        raise _unexpected(error, tokens) from None
-
-
-def _tokens(text: str) -> Iterator["Token"]:
-    """Yield the tokens, counting before anything is parsed: the grammar itself has no limits."""
-    depth = terms = 0
-    before: Token | None = None
-    for token in _lexed(text):
-        depth += (token.type in _OPENING) - (token.type in _CLOSING)
-        terms += token.type in _TERMS
-        if depth > MAX_DEPTH:
-            raise InvalidFilter(f"The filter is nested more than {MAX_DEPTH} deep.")
-        if terms > MAX_TERMS:
-            raise InvalidFilter(f"The filter has more than {MAX_TERMS} comparisons.")
-        _check_space(token, before)
-        if token.type in _LITERALS:
-            token.value = _decode(text[token.index : token.end])
-        before = token
-        yield token
-
-
-def _check_space(token: "Token", before: "Token | None") -> None:
-    """Refuse spaces where figure 1 has none, and their absence where it has one."""
-    together = before is not None and token.index == before.end
-    if token.type in _ADJACENT and not together:
-        raise InvalidFilter(f"The filter has an unexpected space at column {token.index}.")
-    if together and not (
-        token.type in _ADJACENT | _CLOSING or (before and before.type in _BEFORE_ANYTHING)
-    ):
-        raise InvalidFilter(f"The filter lacks a space at column {token.index + 1}.")
-
-
-def _lexed(text: str) -> Iterator["Token"]:
-    lexer = _Lexer()
-    try:
-        yield from lexer.tokenize(text)
-    except ValueError:
-        found = quoted(text[lexer.index])
-        column = lexer.index + 1
-        raise InvalidFilter(f"The filter has an unexpected {found} at column {column}.") from None
-
-
-def _decode(literal: str) -> JSONLiteral:
-    if literal[0] not in '"-0123456789':
-        return {"true": True, "false": False, "null": None}[literal.lower()]
-    try:
-        value: JSONLiteral = json.loads(
-            literal, parse_int=strict_json.integer, parse_float=strict_json.finite_number
-        )
-        if isinstance(value, str):
-            strict_json.check_storable(value)
-    except MalformedJSON as error:
-        raise InvalidFilter(
-            f"The value {shortened(literal)} cannot be used: {error.reason}."
-        ) from None
-    return value
-
-
-def _unexpected(error: SCIMParserError, tokens: list["Token"]) -> InvalidFilter:
-    """Say where the grammar stopped: the library gives only the text of the token."""
-    for token in tokens:
-        if str(token) in str(error):
-            return InvalidFilter(
-                f"The filter has an unexpected {quoted(str(token.value))}"
-                f" at column {token.index + 1}."
-            )
-    return InvalidFilter("The filter ends too early.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,6 +230,6 @@ def _fit(path: Path, operator: Operator, value: Literal) -> Literal:
         return value
     if not fits(kind, value):
         raise InvalidFilter(
-            f"{path} is {with_article(kind)}; {shortened(_literal(value))} is none."
+            f"{path} is {with_article(kind)}; {shortened(literal_text(value))} is none."
         )
     return value
