@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mobid_scripts import execution
+from mobid_scripts.declaration import Declaration
 from mobid_scripts.outcome import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
-
-    from mobid_scripts.declaration import Declaration
 
 HONEST: Final = """
 def doubled(numbers):
@@ -28,6 +26,7 @@ for number in doubled([1, 2, 3]):
     total += number
 log(f"{total:03d}", {"a": [days(2)]}.get("a"), "x,y".split(",")[0].upper(), user.in_group("b"))
 """
+_WORDS: Final = Declaration(options=(), attributes=("groups",), groups="groups")
 _LOGGED: Final = ["010 [2 days] X False"]
 
 ESCAPES: Final[Mapping[str, str]] = {
@@ -59,21 +58,21 @@ ESCAPES: Final[Mapping[str, str]] = {
 """What a script might try, by what it is after. None may come through, not one of its names in a log."""
 
 
-def tried(source: str, declaration: Declaration) -> execution.Answer:
-    """Run a script for nobody; without options, one that comes through needs no defaults."""
+def tried(source: str) -> execution.Answer:
+    """Run a script for nobody, in words of our own: what a product declares is not what is tried here."""
     request = {"user": {}, "defaults": {}, "now": "2026-01-01T00:00:00+00:00", "source": source}
-    return execution.run(request, replace(declaration, options=()))
+    return execution.run(request, _WORDS)
 
 
-def faults(declaration: Declaration, layers: Collection[str]) -> Iterator[str]:
+def faults(layers: Collection[str]) -> Iterator[str]:
     """Yield what does not hold, in the locked-down child that this is."""
     # Without options, a script that comes through needs no defaults; and whatever a site has released
     # to its scripts, the honest one may ask for groups.
-    honest = tried(HONEST, declaration)
+    honest = tried(HONEST)
     if (honest["outcome"], honest["log"]) != (Verdict.OK, _LOGGED):
         yield f"an honest script ended as {honest['outcome']}"
     for name, source in ESCAPES.items():
-        answer = tried(source, declaration)
+        answer = tried(source)
         if answer["outcome"] == Verdict.OK or "0x" in str(answer):
             yield f"a script reached {name}"
     for name, attempt in _ATTEMPTS.items():

@@ -96,7 +96,7 @@ class Zygote:
         return ""
 
     def _find_faults(self, out: int, standing: wall.Wall) -> None:
-        found = list(selftest.faults(self._declaration, standing.layers))
+        found = list(selftest.faults(standing.layers))
         wire.write_all(
             out, wire.framed(json.dumps({"layers": standing.layers, "faults": found}).encode())
         )
@@ -192,14 +192,14 @@ def _answer(stream: int, standing: wall.Wall, declaration: Declaration, limits: 
     return wire.ANSWERED
 
 
-def _warm(declaration: Declaration) -> None:
+def _warm() -> None:
     """Go through everything that imports or caches, so that a child need not and, locked down, can.
 
     An interpreter makes code faster that has run some times, by writing into it; written after a fork,
     each page of it would be copied.
     """
     for source in ("days = 1 +", "x = nowhere", "x = {}['x']", *[selftest.HONEST] * _WARMING):
-        selftest.tried(source, declaration)
+        selftest.tried(source)
     sys.setrecursionlimit(1000)
 
 
@@ -225,7 +225,7 @@ def main(descriptor: int) -> None:
     os.environ.clear()
     os.chdir("/")
     sys.set_int_max_str_digits(1000)
-    _warm(declaration)  # while the files of the interpreter can still be read
+    _warm()  # while the files of the interpreter can still be read
     if not _drop_privileges():
         # The kernel counts no processes of root, so the resource limits alone would not hold.
         limits = replace(limits, required=limits.required | {"seccomp"})

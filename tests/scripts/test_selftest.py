@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -84,3 +85,9 @@ def test_what_is_tried_is_told_apart_by_the_sandbox(scripts: Scripts) -> None:
     for name, source in ESCAPES.items():
         assert scripts.run(source).options is None, name
     assert scripts.run(HONEST).log == ("010 [2 days] X False",)
+
+
+def test_what_a_product_releases_is_not_what_is_tried(product: Product) -> None:
+    """A site that keeps the groups to itself, or has no words at all, is as fit as any other."""
+    bare = replace(product.declaration, options=(), attributes=("email",), constants={})
+    assert _unfit("", replace(product, declaration=bare)) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
@@ -17,6 +18,7 @@ from mobid.optionscripts.stored_tests import read_tests, result_of
 from mobid.optionscripts.words import declaration, expiring_declaration
 from mobid.processes.errors import SandboxNotAvailable
 from mobid.processes.ports import Diagnostic, Evaluation, Outcome
+from mobid.processes.violations import broke_out
 from mobid_scripts.errors import SandboxUnavailable
 from mobid_scripts.outcome import Code
 from mobid_scripts.sandbox import Sandbox
@@ -62,11 +64,14 @@ class ScriptLanguage:
         """Compile a script, in the sandbox too, and return everything that is wrong with it."""
         with _availability():
             checked = self._sandbox.check(source)
-        return Evaluation(
-            outcome=Outcome.OK if checked.accepted else Outcome.REJECTED_AT_UPLOAD,
-            diagnostics=_diagnostics(checked.diagnostics),
-            layers=checked.layers,
-            ms=checked.ms,
+        return _watched(
+            source,
+            Evaluation(
+                outcome=Outcome.OK if checked.accepted else Outcome.REJECTED_AT_UPLOAD,
+                diagnostics=_diagnostics(checked.diagnostics),
+                layers=checked.layers,
+                ms=checked.ms,
+            ),
         )
 
     def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
@@ -87,7 +92,9 @@ class ScriptLanguage:
             layers=run.layers,
             ms=run.ms,
         )
-        return evaluation if evaluation.values is None else self.finished(evaluation)
+        if evaluation.values is None:
+            return _watched(source, evaluation)
+        return self.finished(evaluation)
 
     def recall(self, source: str, user: User, *, at: datetime) -> Evaluation:
         """Return what `evaluate` returns, without a run if all that the script can read was the same."""
@@ -179,6 +186,19 @@ def _availability() -> Iterator[None]:
     except SandboxUnavailable as unavailable:
         _log.error("sandbox_unavailable", reason=unavailable.reason)  # the reason says it all
         raise SandboxNotAvailable from unavailable
+
+
+def _watched(source: str, evaluation: Evaluation) -> Evaluation:
+    """Raise the alarm about a script that got out of its language, whoever tries it, and wherever."""
+    if broke_out(evaluation):
+        _log.critical(
+            "script_got_out_of_its_language",
+            sha256=hashlib.sha256(source.encode("utf-8", "replace")).hexdigest(),
+            outcome=evaluation.outcome.value,
+            layers=evaluation.layers,
+            faults=[fault.message for fault in evaluation.diagnostics],
+        )
+    return evaluation
 
 
 def _offered_once(evaluation: Evaluation) -> Evaluation:

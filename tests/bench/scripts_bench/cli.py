@@ -50,9 +50,9 @@ def _table(rounds: int) -> int:
     for row in measured(rounds):
         goal = "" if row.goal is None else f"{row.goal:g}"
         met = {None: "", True: "yes", False: "no"}[row.met]
-        _say(
-            f"| {row.name} | {row.median:.1f} | {row.at(0.95):.1f} | {row.cpu_each:.1f} | {goal} | {met} |"
-        )
+        cpu = f"{row.cpu_each:.1f}" if row.cpu else ""
+        figures = f"{row.median:.1f} | {row.at(0.95):.1f} | {cpu}"
+        _say(f"| {row.name} | {figures} | {goal} | {met} |")
     return 0
 
 
