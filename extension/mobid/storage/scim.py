@@ -74,11 +74,19 @@ class Wanted:
 class ResourceTable:
     """A table of resources; deleted ones are not `there`, and `seen` are the columns that answers need.
 
+    Where those that are `gone` can be counted by an index, so can all others: SQLite knows at once how
+    many rows a table has.
+
     Its statements are built once. Who asks, and at which address, is bound when they are sent.
     """
 
     def __init__(
-        self, table: Table, resource_type: str, there: Condition, seen: Sequence[Column[Any]]
+        self,
+        table: Table,
+        resource_type: str,
+        there: Condition,
+        seen: Sequence[Column[Any]],
+        gone: Condition | None = None,
     ) -> None:
         self.table: Final = table
         self.resource_type: Final = resource_type
@@ -94,6 +102,12 @@ class ResourceTable:
             select(table, external_ids.c.external_id).select_from(joined).where(wanted)
         )
         self.one_locked: Final = self.one.with_for_update(of=table)
+        number = select(func.count()).select_from(table)
+        self.total: Final[Select[Any]] = (
+            number.where(there)
+            if gone is None
+            else select(number.scalar_subquery() - number.where(gone).scalar_subquery())
+        )
 
     def common(self) -> Mapping[str, Leaf]:
         """Return what every resource has (RFC 7643, 3.1)."""
@@ -192,8 +206,10 @@ class Place:
 
     def count(self, connection: Connection, where: Condition) -> int:
         """Return how many resources meet a condition."""
-        total = select(func.count()).select_from(self.table).where(where)
-        return connection.execute(total, self.asking).scalar_one()
+        counted = select(func.count()).select_from(self.table).where(where)
+        total = self.of.total if where is self.of.there else counted
+        number: int = connection.execute(total, self.asking).scalar_one()
+        return number
 
     def order(self, query: Query, attributes: Attributes) -> tuple[ColumnElement[Any], SortOrder]:
         """Return what a query sorts by, and which way; the oldest come first if it does not say."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Text, bindparam, case, exists, func, literal, not_, select, true
+from sqlalchemy import Text, bindparam, case, exists, false, func, literal, not_, select, true
 
 from mobid.storage.scim import Place, ResourceTable, address
 from mobid.storage.scim_filter import Attributes, Either, Relation, in_row
@@ -63,6 +63,7 @@ _GROUPS: Final = ResourceTable(
     "Group",
     true(),
     (groups.c.id, groups.c.version, groups.c.created_at, groups.c.changed_at, groups.c.doc),
+    gone=false(),
 )
 
 

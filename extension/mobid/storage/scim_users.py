@@ -30,6 +30,7 @@ _USERS: Final = ResourceTable(
     "User",
     _THERE,
     (users.c.id, users.c.version, users.c.created_at, users.c.changed_at, users.c.doc),
+    gone=users.c.state == literal_column("'deleted'"),
 )
 _MOBILE_IDS_OF: Final = (
     select(mobile_ids)

@@ -53,6 +53,8 @@ partial_index(
     where=_NOT_DELETED,
 )
 Index("ix_users_changed_at", users.c.changed_at, users.c.id)
+# Where tombstones are, so that they can be counted.
+partial_index("ix_users_deleted_at", users.c.deleted_at, where=users.c.state == "deleted")
 # What pages are in the order of: they skip what comes before them without looking at its rows.
 for _column in (users.c.created_at, users.c.display_name_key, users.c.family_name_key):
     partial_index(f"ix_users_{_column.name}", _column, users.c.id, where=_NOT_DELETED)

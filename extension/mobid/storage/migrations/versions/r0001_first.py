@@ -103,6 +103,7 @@ def _people() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_users"),
     )
     op.create_index("ix_users_changed_at", "users", ["changed_at", "id"])
+    _index("ix_users_deleted_at", "users", ["deleted_at"], "state = 'deleted'")
     for column in ("created_at", "display_name_key", "family_name_key"):
         _index(f"ix_users_{column}", "users", [column, "id"], "state != 'deleted'")
     _index("ux_users_user_name_key", "users", ["user_name_key"], "state != 'deleted'", unique=True)
