@@ -279,6 +279,24 @@ def activate(world: World) -> Callable[[], int]:
     return lambda: world.admin("activate", version=now, expected_active=now).status_code
 
 
+def dry_run_on_one(world: World) -> Callable[[], int]:
+    """Try a script on a real user, which is written down."""
+    user_id = world.person().user_id
+    return lambda: world.admin("dry-run", source="pass\n", user_id=user_id).status_code
+
+
+def dry_run_on_many(world: World) -> Callable[[], int]:
+    """Try a script on all users, which is written down before anybody is looked at."""
+    order = {"source": "pass\n", "filter": "userName pr"}
+
+    def ask() -> int:
+        answer = world.admin("dry-run", **order)
+        answer.close()
+        return answer.status_code
+
+    return ask
+
+
 def rollback(world: World) -> Callable[[], int]:
     """Go back to the script that was active before another one."""
     scripts, name = world.product.scripts, "MobileIDScriptOptions"
@@ -394,6 +412,7 @@ GOOD: Final[Mapping[str, tuple[Callable[[World], Callable[[], int]], ...]]] = {
     "POST device.remove": (remove,),
     "POST admin.push": (push,),
     "POST admin.activate": (activate,),
+    "POST admin.dry_run": (dry_run_on_one, dry_run_on_many),
     "POST admin.rollback": (rollback,),
     "POST admin.release": (release,),
     "POST web.get": (page_get,),
@@ -402,7 +421,6 @@ GOOD: Final[Mapping[str, tuple[Callable[[World], Callable[[], int]], ...]]] = {
 }  # fmt: skip
 WRITES_NOTHING: Final[Mapping[str, str]] = {
     "POST admin.check": "it compiles only",
-    "POST admin.dry_run": "nothing comes of it",
     "POST admin.test": "nothing comes of it",
     "POST device.result": "it reads",
     "POST device.status": "it reads",

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from flask_smorest import Blueprint
 
     from mobid.auth.tokens import TokenCaller
-    from mobid.domain.users import User
     from mobid.processes.option_scripts import OptionScriptLife
     from mobid.processes.script_comparison import ScriptComparisons
 
@@ -198,16 +197,18 @@ def _trying_routes(
         success=True,
     )
     def dry_run(order: dict[str, Any], name: str) -> dict[str, Any] | Response:
-        """Run a script, stored or not, on a sample, a real user or many; nothing comes of it."""
+        """Run a script, stored or not, on a sample, a real user or many; nothing comes of it.
+
+        Who tries what on real users is in the audit log.
+        """
         stored = life.version(name, order["version"]) if "version" in order else None
         source = order["source"] if stored is None else stored.source
+        by = _caller().actor
         if "filter" in order:
-            return progress.streamed(comparisons.run(name, source, order["filter"]))
-        return scripts.evaluation(life.dry_run(name, source, _user(order, life)))
-
-
-def _user(order: dict[str, Any], life: OptionScriptLife) -> User:
-    return sample_user(order["user"]) if "user" in order else life.user(order["user_id"])
+            return progress.streamed(comparisons.run(name, source, order["filter"], by=by))
+        if "user_id" in order:
+            return scripts.evaluation(life.dry_run_on(name, source, order["user_id"], by=by))
+        return scripts.evaluation(life.dry_run(name, source, sample_user(order["user"])))
 
 
 def _changing_routes(admin: Blueprint, life: OptionScriptLife) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LONGEST_COMMENT: Final = 500
 _ACTIVATIONS_SHOWN: Final = 100
+_FILTER_SHOWN: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,27 @@ class OptionScriptLife:
         return self.language(name).check(source)
 
     def dry_run(self, name: str, source: str, user: User) -> Evaluation:
-        """Run a script on a user as it would be run, without any effect."""
+        """Run a script on a sample as it would be run on a user, without any effect."""
         return self.language(name).evaluate(source, user, at=self._now())
+
+    def dry_run_on(self, name: str, source: str, user_id: str, *, by: Actor) -> Evaluation:
+        """Run a script on a real user, without any effect; raise `NotFound`.
+
+        It is audited: what a script logs, its author learns about somebody.
+        """
+        language = self.language(name)
+        with self._units() as unit:
+            user, now = unit.users.get(user_id), unit.now
+            unit.audit(by, "script.dry_run", "user", user_id, script=name, sha256=_sha256(source))
+            unit.commit()
+        return language.evaluate(source, user, at=now)
+
+    def record_dry_run(self, name: str, source: str, filter_text: str, *, by: Actor) -> None:
+        """Write down that somebody tries a script on all users that a filter matches."""
+        with self._units() as unit:
+            who, digest = filter_text[:_FILTER_SHOWN], _sha256(source)
+            unit.audit(by, "script.dry_run", "script", name, filter=who, sha256=digest)
+            unit.commit()
 
     def test(self, name: str, source: str, plain: Sequence[object]) -> Sequence[ScriptTestResult]:
         """Run tests on a script; raise `InvalidInput` for tests that cannot be used."""
@@ -103,11 +123,6 @@ class OptionScriptLife:
         """Run the stored tests of a version."""
         script = self.version(name, version)
         return self.language(name).test(script.source, script.tests, at=self._now())
-
-    def user(self, user_id: str) -> User:
-        """Return a real user to try a script on; raise `NotFound`."""
-        with self._units.reading() as unit:
-            return unit.users.get(user_id)
 
     def push(
         self, name: str, source: str, *, by: Actor, comment: str, tests: Sequence[object] = ()
@@ -125,7 +140,7 @@ class OptionScriptLife:
             raise InvalidInput(
                 "comment", f"must be one line of at most {LONGEST_COMMENT} characters"
             )
-        digest = hashlib.sha256(source.encode()).hexdigest()
+        digest = _sha256(source)
         with self._units() as unit:
             stored = unit.scripts.add(
                 name,
@@ -192,3 +207,7 @@ class OptionScriptLife:
         if name not in self._scripts:
             raise NotFound("option script", name)
         return self._scripts[name]
+
+
+def _sha256(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()

@@ -18,6 +18,7 @@ from mobid.processes.ports import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mobid.domain.actors import Actor
     from mobid.domain.users import User
     from mobid.processes.option_scripts import OptionScriptLife
     from mobid.processes.ports import Clock, Evaluation, Population
@@ -77,7 +78,7 @@ class ScriptComparisons:
         self._clock = clock
         self._busy = threading.Lock()
 
-    def run(self, name: str, source: str, filter_text: str) -> Iterator[Comparison]:
+    def run(self, name: str, source: str, filter_text: str, *, by: Actor) -> Iterator[Comparison]:
         """Yield the same comparison again and again, as it grows; the last time it has `ended`.
 
         Nothing is done before the first step, which raises `NotFound`, `ScriptNotAccepted`,
@@ -87,17 +88,18 @@ class ScriptComparisons:
         if not self._busy.acquire(blocking=False):
             raise TooMany(_AGAIN, "Another dry run over a filter is going on.")
         try:
-            yield from self._run(name, source, filter_text)
+            yield from self._run(name, source, filter_text, by)
         finally:
             self._busy.release()
 
-    def _run(self, name: str, source: str, filter_text: str) -> Iterator[Comparison]:
+    def _run(self, name: str, source: str, filter_text: str, by: Actor) -> Iterator[Comparison]:
         checked = self._life.check(name, source)
         if checked.outcome is not Outcome.OK:
             raise ScriptNotAccepted(name, checked)
         language, active = self._life.language(name), self._life.active(name).source
         at = self._clock()
         table = _Table(Comparison(total=self._population.count(filter_text)))
+        self._life.record_dry_run(name, source, filter_text, by=by)
         yield table.comparison
         for page in self._population.pages(filter_text, PAGE):
             for user in page:

@@ -7,10 +7,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
 from mobid.auth.tokens import ADMIN_READ, ADMIN_SCRIPT, SCIM_WRITE
 from mobid.domain.actors import SYSTEM
 from mobid.optionscripts import SHIPPED_VERSION_0
+from mobid.storage.tables import audit_events
 from mobid.storage.tables.access import Audience
 
 if TYPE_CHECKING:
@@ -261,6 +263,23 @@ class TestTrying:
             "P90D",
             "anne@example.org",
         )
+
+    def test_who_tries_what_on_whom_is_written_down(
+        self, console: Console, anne: str, database: Any
+    ) -> None:
+        """What a script logs, its author learns about somebody; a sample is nobody."""
+        console.post("/dry-run", source=GOOD, user={"userName": "bob"})
+        console.post("/dry-run", source=GOOD, user_id=anne)
+        console.post("/dry-run", source=GOOD, filter="userName pr").close()
+        query = sa.select(audit_events).where(audit_events.c.action == "script.dry_run")
+        with database.engine.connect() as connection:
+            records = [json.loads(row.record) for row in connection.execute(query)]
+        digest = hashlib.sha256(GOOD.encode()).hexdigest()
+        assert sorted((one["object_id"], one["details"].get("filter")) for one in records) == [
+            ("MobileIDScriptOptions", "userName pr"),
+            (anne, None),
+        ]
+        assert {one["details"]["sha256"] for one in records} == {digest}
 
     def test_a_refusal_is_in_the_scripts_words(self, console: Console) -> None:
         """And is no error of the request."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mobid.domain.actors import SYSTEM
 from mobid.optionscripts import SCRIPT_NAME, SHIPPED
 from mobid.processes import script_comparison
 from mobid.processes.errors import InvalidInput, NotFound, TooMany
@@ -35,7 +36,7 @@ def comparisons(units: SQLUnits, sandbox: OptionScripts, clock: StandingClock) -
 
 def result(comparisons: ScriptComparisons, source: str) -> Comparison:
     """Return the end of a dry run over everybody."""
-    *_, last = comparisons.run(SCRIPT_NAME, source, EVERYBODY)
+    *_, last = comparisons.run(SCRIPT_NAME, source, EVERYBODY, by=SYSTEM)
     assert last.ended == "complete"
     return last
 
@@ -88,7 +89,7 @@ def test_it_is_read_in_pages_and_ends_when_it_takes_too_long(
     monkeypatch.setattr(script_comparison, "PAGE", 2)
     for number in range(5):
         new_user(f"u{number}")
-    run = comparisons.run(SCRIPT_NAME, "options.validity = days(9)", EVERYBODY)
+    run = comparisons.run(SCRIPT_NAME, "options.validity = days(9)", EVERYBODY, by=SYSTEM)
     assert [next(run).done for _ in range(2)] == [0, 2]
     clock.pass_by(timedelta(hours=1))
     last = next(run)
@@ -98,13 +99,13 @@ def test_it_is_read_in_pages_and_ends_when_it_takes_too_long(
 
 def test_one_at_a_time(comparisons: ScriptComparisons) -> None:
     """Until it is closed or over, another one is told to wait; what fails at once holds up nobody."""
-    run = comparisons.run(SCRIPT_NAME, "x = 1", EVERYBODY)
+    run = comparisons.run(SCRIPT_NAME, "x = 1", EVERYBODY, by=SYSTEM)
     next(run)
     with pytest.raises(TooMany, match="Another dry run over a filter is going on"):
-        next(comparisons.run(SCRIPT_NAME, "x = 1", EVERYBODY))
+        next(comparisons.run(SCRIPT_NAME, "x = 1", EVERYBODY, by=SYSTEM))
     run.close()  # type: ignore[attr-defined]  # it is a generator
     with pytest.raises(NotFound):
-        next(comparisons.run("MobileIDScript", "x = 1", EVERYBODY))
+        next(comparisons.run("MobileIDScript", "x = 1", EVERYBODY, by=SYSTEM))
     with pytest.raises(InvalidInput, match=r'Input "filter" is no filter over users: .*nickname'):
-        next(comparisons.run(SCRIPT_NAME, "x = 1", "nicknames pr"))
-    assert next(comparisons.run(SCRIPT_NAME, "x = 1", EVERYBODY)).total == 0
+        next(comparisons.run(SCRIPT_NAME, "x = 1", "nicknames pr", by=SYSTEM))
+    assert next(comparisons.run(SCRIPT_NAME, "x = 1", EVERYBODY, by=SYSTEM)).total == 0

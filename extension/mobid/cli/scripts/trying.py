@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import rich_click as click
 from click import progressbar
 
-from mobid.cli.context import USAGE, emit, fail, failures_told, opened, output_option
+from mobid.cli.context import USAGE, emit, fail, failures_told, opened, operator, output_option
 from mobid.cli.scripts.authoring import as_data, as_text
 from mobid.cli.scripts.files import NAME, read
 from mobid.optionscripts import sample_user, shown
@@ -64,11 +64,16 @@ def run(  # click calls it with what it read
     with opened(context) as product, failures_told():
         source = source_of(product, name, script)
         if filter_text:
-            end = _on_many(product.comparisons.run(name, source, filter_text), script)
+            end = _on_many(
+                product.comparisons.run(name, source, filter_text, by=operator()), script
+            )
             emit(output, asdict(end), _table(end, _kinds(product, name)))
             return
-        user = product.scripts.user(user_id) if user_id else _sample(product, name, attributes)
-        evaluation = product.scripts.dry_run(name, source, user)
+        if user_id:
+            evaluation = product.scripts.dry_run_on(name, source, user_id, by=operator())
+        else:
+            sample = _sample(product, name, attributes)
+            evaluation = product.scripts.dry_run(name, source, sample)
         data = as_data(evaluation) | {
             "options": evaluation.values,
             "refusal": evaluation.refusal,
