@@ -75,7 +75,9 @@ class ProblemAnswer(Schema):
     )
     diagnostics = fields.List(
         fields.Dict(),
-        metadata={"description": "With `SCRIPT_NOT_ACCEPTED`: `code`, `line`, `column`, `message`."},
+        metadata={
+            "description": "With `SCRIPT_NOT_ACCEPTED`: `code`, `line`, `column`, `message`."
+        },
     )
     tests = fields.List(
         fields.Dict(),
