@@ -30,6 +30,13 @@ def pem(form: PrivateFormat) -> str:
 class TestForms:
     """Each is masked where it stands, and what is round it stays."""
 
+    @pytest.mark.parametrize("around", ["{}", "/{}", "{}/x", "a/b/<{}>/c"])
+    def test_the_shortest_that_is_one_word(self, around: str) -> None:
+        """A word of fewer letters cannot be a secret of ours, and is let through unsearched."""
+        shortest = f"mid_a_{'b' * 16}"
+        assert masked(around.format(f"{shortest}_c")) == around.format(f"{shortest}_***")
+        assert masked(around.format(shortest)) == around.format(shortest)
+
     @pytest.mark.parametrize(
         ("text", "expected"),
         [
