@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +146,9 @@ def _by_python(program: str) -> dict[str, Any] | str:
     names: dict[str, Any] = {"enumerate": lambda values: list(enumerate(values))}
     names |= {"zip": lambda *values: list(zip(*values, strict=False))}
     try:
-        exec(_BEFORE + program, names)  # noqa: S102 - a program that was made here, of harmless parts
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "is" with a number
+            exec(_BEFORE + program, names)  # noqa: S102 - a program that was made here, of harmless parts
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what Python means
         return type(error).__name__
     return {name: names[name] for name in "abc"}
@@ -167,7 +170,7 @@ def _depth(value: object) -> int:
 
 
 @settings(
-    max_examples=120,
+    max_examples=70,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -22,7 +22,7 @@ from mobid_scripts.declaration import Declaration
 from mobid_scripts.limits import Limits
 {broken}
 declaration = Declaration.from_json(sys.stdin.read())
-print(zygote.Zygote(socket.socketpair()[0], declaration, Limits()).unfit())
+print(zygote.Zygote(socket.socketpair()[0], declaration, Limits(cpu_seconds=0.3)).unfit())
 """
 _PRETENDS: Final = "wall.lock_down = lambda *_: wall.Wall(layers=({layers}))"
 
