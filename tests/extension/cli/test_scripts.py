@@ -150,6 +150,10 @@ class TestSite:
         assert [(one["version"], one["active"], one["tests"]) for one in listed] == [
             *((2, False, 2), (1, True, 2), (0, False, 0)),
         ]
+        assert mobid.json("scripts", "test", "1")["passed"] is True
+        assert mobid("scripts", "test", "2").exit_code == 3
+        assert mobid("scripts", "test", "9").exit_code == 1
+        assert mobid("scripts", "test", "nine").exit_code == 2
 
     def test_there_and_back_again(self, mobid: Mobid, script: Path) -> None:
         """Rollback goes to what was active before, and says so."""

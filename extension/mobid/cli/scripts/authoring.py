@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import rich_click as click
 
-from mobid.cli.context import USAGE, emit, fail, output_option
+from mobid.cli.context import USAGE, emit, fail, failures_told, opened, output_option
 from mobid.cli.scripts.files import (
     FILE,
     FILES,
@@ -28,7 +29,6 @@ from mobid.processes.ports import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from mobid.optionscripts import ScriptLanguage
     from mobid.processes.ports import Evaluation
@@ -60,19 +60,26 @@ def check(context: click.Context, path: Path, name: str, watch: bool, output: st
 
 
 @click.command()
-@click.argument("path", type=FILES, metavar="FILE|FOLDER")
+@click.argument("what", metavar="FILE|FOLDER|VERSION")
 @NAME
 @click.option("--tests", type=FILE, help="Its tests, if they are not in NAME.tests.toml beside it.")
 @WATCH
 @output_option
 @click.pass_context
 def test(
-    context: click.Context, *, path: Path, name: str, tests: Path | None, watch: bool, output: str
+    context: click.Context, *, what: str, name: str, tests: Path | None, watch: bool, output: str
 ) -> None:
     """Run the tests of a script, or of all in a folder; exit 3 if one failed.
 
-    Neither a database nor a home is needed.
+    Neither a database nor a home is needed, but for a stored version: its own tests are run.
     """
+    path = Path(what)
+    if what.isdecimal() and not path.exists():
+        if tests is not None or watch:
+            fail("A stored version has its own tests, and does not change.", exit_code=USAGE)
+        _test_stored(context, name, int(what), output)
+    if not path.exists():
+        fail(f'There is no file "{what}", and it is no number of a version.', exit_code=USAGE)
     if tests is not None and path.is_dir():
         fail("--tests goes with one script; a folder has tests beside each.", exit_code=USAGE)
 
@@ -81,6 +88,15 @@ def test(
 
     with language_of(context, name) as language:
         _again(context, path, output, lambda file: tested(language, file), watch=watch)
+
+
+def _test_stored(context: click.Context, name: str, version: int, output: str) -> NoReturn:
+    with opened(context) as product, failures_told():
+        results = product.scripts.test_version(name, version)
+    passed = all(result.passed for result in results)
+    data = {"version": version, "passed": passed, "tests": results_as_data(results)}
+    emit(output, data, f"{name} {version}: {results_as_text(results)}")
+    context.exit(0 if passed else RED)
 
 
 def _again(
