@@ -104,9 +104,9 @@ def _looping_functions(iterate: Iterate) -> dict[str, Callable[..., object]]:
         return sum(numbers)  # type: ignore[arg-type]  # all of them are numbers
 
     def ordered(values: object, *, reverse: object = False) -> list[object]:
-        if type(reverse) not in (bool, int):
+        if type(reverse) is not bool:
             raise ScriptFault(f"sorted() takes True or False for reverse, not {kind_of(reverse)}")
-        return sorted(iterate(values), reverse=bool(reverse))  # type: ignore[type-var]  # or a TypeError for the script
+        return sorted(iterate(values), reverse=reverse)  # type: ignore[type-var]  # or a TypeError for the script
 
     return {
         "all": lambda values: all(iterate(values)),
