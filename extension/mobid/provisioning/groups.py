@@ -61,7 +61,7 @@ class Groups(Repository):
         return [_shown(row, row.external_id, members.get(row.id)) for row in rows]
 
     def create(self, resource: Resource, *, projection: Projection) -> StoredResource:
-        """Store a new group with its members, or raise InvalidValue for one that does not exist."""
+        """Store a new group with its members, or raise InvalidValue for one that cannot be."""
         with unique(resource), self.writing() as unit:
             moves = first_members(unit.connection, _members_in(resource))
             row = GroupRow(
@@ -127,14 +127,12 @@ class Groups(Repository):
             return found
         names = projection.wants(f"{_MEMBERS}.display")
         for one in members_of(connection, ids, names=names):
-            kind = "User" if one.is_user else "Group"
-            shown = {
-                KEY: one.member_id,
-                "$ref": f"{self.parts.base_url}/{kind}s/{one.member_id}",
-                "type": kind,
-            }
-            if names:
-                shown["display"] = one.display
+            shown = {KEY: one.member_id}
+            if one.kind is not None:
+                shown["$ref"] = f"{self.parts.base_url}/{one.kind}s/{one.member_id}"
+                shown["type"] = one.kind
+                if names:
+                    shown["display"] = one.display
             found.setdefault(one.group_id, []).append(shown)
         return found
 

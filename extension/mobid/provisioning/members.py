@@ -1,15 +1,22 @@
-"""Who comes into a group and who goes: what a client asked for against what is there."""
+"""Who comes into a group and who goes: what a client asked for against what is there.
+
+A member may be a stranger, whom only the client knows. Referential integrity is a provider's choice
+(RFC 7643, 2.3.7), and clients that send a whole group take a refusal of one member for the end of the group.
+A stranger is kept and shown by id alone, without `$ref`, `type` and `display`, and counts for nothing else.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from mobid.provisioning.keys import checked_key
 from mobid.storage.groups import (
     add_members,
     lock_groups,
     members_among,
     remove_members,
+    users_gone,
     users_there,
 )
 from mobid_scim.errors import InvalidValue, NotFound, PreconditionFailed
@@ -29,31 +36,39 @@ _GROUP: Final = "group"
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Users and groups that come, and members that go; each of them does change something."""
+    """Members that come, by what they are, and those that go; each of them does change something."""
 
     users: frozenset[str]
     groups: frozenset[str]
+    strangers: frozenset[str]
     gone: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         """Tell whether anything changes."""
-        return bool(self.users or self.groups or self.gone)
+        return bool(self.added or self.gone)
 
     @property
     def added(self) -> int:
         """How many come."""
-        return len(self.users) + len(self.groups)
+        return len(self.users) + len(self.groups) + len(self.strangers)
 
     def carry_out(self, connection: Connection, group_id: str) -> None:
         """Write them."""
         remove_members(connection, group_id, self.gone)
-        add_members(connection, group_id, user_ids=self.users, subgroup_ids=self.groups)
+        add_members(
+            connection,
+            group_id,
+            user_ids=self.users,
+            subgroup_ids=self.groups,
+            strangers=self.strangers,
+        )
 
 
 def first_members(connection: Connection, rows: Mapping[str, Values]) -> Moves:
     """Return what makes the members of a new group, or raise InvalidValue."""
     users = users_there(connection, rows)
-    return _checked(rows, users, set(lock_groups(connection, rows.keys() - users)))
+    groups = set(lock_groups(connection, rows.keys() - users))
+    return _coming(connection, rows, users, groups)
 
 
 def planned(
@@ -61,7 +76,7 @@ def planned(
 ) -> Moves:
     """Lock a group, and return what the changes do to it.
 
-    Raises InvalidValue for a member that does not exist, NotFound, or PreconditionFailed.
+    Raises InvalidValue for a member that cannot be, NotFound, or PreconditionFailed.
     """
     added = changes.added.keys()
     asked = None if changes.cleared else added | changes.removed
@@ -74,10 +89,12 @@ def planned(
     coming = added - there
     if coming - first:
         raise _changed(group_id)
+    if group_id in coming:
+        raise InvalidValue(f"members: {quoted(group_id)} is the group itself.")
     rows = {member: changes.added[member] for member in coming}
-    moves = _checked(rows, users & coming, versions.keys() & coming - {group_id})
+    moves = _coming(connection, rows, users & coming, versions.keys() & coming)
     gone = there if changes.cleared else there & changes.removed
-    return Moves(moves.users, moves.groups, frozenset(gone - added))
+    return replace(moves, gone=frozenset(gone - added))
 
 
 def _check_version(group_id: str, versions: Mapping[str, int], expected: str | None) -> None:
@@ -93,16 +110,28 @@ def _changed(group_id: str) -> PreconditionFailed:
     )
 
 
-def _checked(rows: Mapping[str, Values], users: set[str], groups: set[str]) -> Moves:
-    """Refuse members that do not exist, and those that are something else than the client says."""
-    for member, row in rows.items():
-        if member not in users and member not in groups:
-            raise InvalidValue(f"members: there is no other User or Group {quoted(member)}.")
-        kind = _USER if member in users else _GROUP
-        if str(row.get("type", kind)).casefold() != kind:
+def _coming(
+    connection: Connection, rows: Mapping[str, Values], users: set[str], groups: set[str]
+) -> Moves:
+    """Refuse members that are gone, or something else than the client says."""
+    known = dict.fromkeys(users, _USER) | dict.fromkeys(groups, _GROUP)
+    strangers = rows.keys() - known.keys()
+    for member in sorted(users_gone(connection, strangers)):
+        raise InvalidValue(f"members: User {quoted(member)} is deleted.")
+    for member in sorted(strangers):
+        _check_stranger(member)
+    for member, kind in known.items():
+        if str(rows[member].get("type", kind)).casefold() != kind:
             raise InvalidValue(f"members: {quoted(member)} is a {kind.title()}, by its id.")
-        _check_reference(member, kind, row.get("$ref"))
-    return Moves(frozenset(users), frozenset(groups))
+        _check_reference(member, kind, rows[member].get("$ref"))
+    return Moves(frozenset(users), frozenset(groups), frozenset(strangers))
+
+
+def _check_stranger(member: str) -> None:
+    """Refuse what no resource can be called (RFC 7643, 3.1), and what no index can hold."""
+    if member.casefold().startswith("bulkid:"):
+        raise InvalidValue(f"members: {quoted(member)} has a meaning in Bulk requests alone.")
+    checked_key("members.value", member)
 
 
 def _check_reference(member: str, kind: str, reference: object) -> None:

@@ -80,6 +80,15 @@ def users_there(connection: Connection, ids: Collection[str]) -> set[str]:
     return found
 
 
+def users_gone(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Return which of these were users, and are deleted."""
+    query = select(users.c.id).where(users.c.state == UserState.DELETED)
+    found: set[str] = set()
+    for some in _portions(ids):
+        found.update(connection.execute(query.where(users.c.id.in_(some))).scalars())
+    return found
+
+
 def lock_groups(connection: Connection, ids: Collection[str]) -> dict[str, int]:
     """Return the versions of those that there are; nobody else changes them until the commit."""
     query = select(groups.c.id, groups.c.version).order_by(groups.c.id).with_for_update()
@@ -115,18 +124,16 @@ def add_members(
     *,
     user_ids: Collection[str] = (),
     subgroup_ids: Collection[str] = (),
+    strangers: Collection[str] = (),
 ) -> None:
-    """Write members who are none yet."""
-    rows = [
-        {"group_id": group_id, "member_id": one, "user_id": one, "subgroup_id": None}
-        for one in sorted(user_ids)
-    ]
+    """Write members who are none yet; strangers are known to the client alone."""
+    rows = [{"member_id": one, "user_id": one, "subgroup_id": None} for one in sorted(user_ids)]
     rows += [
-        {"group_id": group_id, "member_id": one, "user_id": None, "subgroup_id": one}
-        for one in sorted(subgroup_ids)
+        {"member_id": one, "user_id": None, "subgroup_id": one} for one in sorted(subgroup_ids)
     ]
+    rows += [{"member_id": one, "user_id": None, "subgroup_id": None} for one in sorted(strangers)]
     if rows:
-        connection.execute(_MEMBERS, rows)
+        connection.execute(_MEMBERS, [{"group_id": group_id, **row} for row in rows])
 
 
 def remove_members(connection: Connection, group_id: str, ids: Collection[str]) -> None:

@@ -18,10 +18,12 @@ from mobid.storage.tables import group_members, groups, users
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import CTE, Connection, Row
+    from sqlalchemy import CTE, ColumnElement, Connection, Row
 
     from mobid.storage.scim_filter import Elements
 
+USER: Final = "User"
+GROUP: Final = "Group"
 _DIRECT: Final = "direct"
 _INDIRECT: Final = "indirect"
 _SUBGROUP: Final = groups.alias("subgroup")
@@ -29,11 +31,21 @@ _AROUND: Final = groups.alias("around")
 _MEMBERS: Final = group_members.outerjoin(users, users.c.id == group_members.c.user_id).outerjoin(
     _SUBGROUP, _SUBGROUP.c.id == group_members.c.subgroup_id
 )
+
+
+def _by_kind(user: ColumnElement[str], group: ColumnElement[str]) -> ColumnElement[str]:
+    """Return the one for users, the one for groups, or null for strangers, who have nothing but an id."""
+    is_user, is_group = (
+        each.is_not(None) for each in (group_members.c.user_id, group_members.c.subgroup_id)
+    )
+    return case((is_user, user), (is_group, group))
+
+
 _MEMBERS_OF: Final = (
     select(
         group_members.c.group_id,
         group_members.c.member_id,
-        group_members.c.user_id.is_not(None).label("is_user"),
+        _by_kind(literal(USER, Text), literal(GROUP, Text)).label("kind"),
     )
     .where(group_members.c.group_id.in_(bindparam("groups", expanding=True)))
     .order_by(group_members.c.group_id, group_members.c.member_id)
@@ -93,7 +105,10 @@ def groups_of_users() -> Elements:
 def members_of(
     connection: Connection, group_ids: Sequence[str], *, names: bool
 ) -> Sequence[Row[Any]]:
-    """Return the members of some groups: group, id, whether it is a user, and its name if asked for."""
+    """Return the members of some groups: group, id, kind, and its name if asked for.
+
+    A kind is the name of a resource type; a stranger, whom only the client knows, has none.
+    """
     statement = _MEMBERS_NAMED if names else _MEMBERS_OF
     return connection.execute(statement, {"groups": group_ids}).all()
 
@@ -136,10 +151,6 @@ def _indirect() -> Relation:
 
 def _members() -> Relation:
     table = group_members.c
-    is_user = table.user_id.is_not(None)
-    reference = case(
-        (is_user, address("User", table.member_id)), else_=address("Group", table.member_id)
-    )
     return Relation(
         resource=groups.c.id,
         owner=table.group_id,
@@ -147,9 +158,11 @@ def _members() -> Relation:
         where=true(),
         subs={
             "value": Words(table.member_id),
-            "$ref": Words(reference),
+            "$ref": Words(
+                _by_kind(address(USER, table.user_id), address(GROUP, table.subgroup_id))
+            ),
             # As it is compared: in any case.
-            "type": Words(case((is_user, literal("user", Text)), else_=literal("group", Text))),
+            "type": Words(_by_kind(literal("user", Text), literal("group", Text))),
             "display": Words(
                 func.coalesce(users.c.display_name_folded, _SUBGROUP.c.display_name_key)
             ),

@@ -118,13 +118,14 @@ group_members: Final = Table(
     "group_members",
     metadata,
     reference("group_id", "groups.id"),
-    # What clients call `value`: the id of a user, or of a group.
+    # What clients call `value`: the id of a user, of a group, or of somebody whom only the client knows.
     Column("member_id", Key, nullable=False),
     reference("user_id", "users.id", nullable=True),
     reference("subgroup_id", "groups.id", nullable=True),
     CheckConstraint(
-        "(user_id IS NULL) <> (subgroup_id IS NULL) AND member_id = coalesce(user_id, subgroup_id)",
-        name="member_is_a_user_or_a_group",
+        "(user_id IS NULL OR subgroup_id IS NULL)"
+        " AND member_id = coalesce(user_id, subgroup_id, member_id)",
+        name="member_is_one_thing",
     ),
     CheckConstraint("member_id <> group_id", name="no_group_is_its_own_member"),
     PrimaryKeyConstraint("group_id", "member_id"),

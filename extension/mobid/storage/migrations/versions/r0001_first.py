@@ -173,9 +173,9 @@ def _groups() -> None:
         sa.Column("user_id", KEY),
         sa.Column("subgroup_id", KEY),
         sa.CheckConstraint(
-            "(user_id IS NULL) <> (subgroup_id IS NULL) "
-            "AND member_id = coalesce(user_id, subgroup_id)",
-            name=op.f("ck_group_members_member_is_a_user_or_a_group"),
+            "(user_id IS NULL OR subgroup_id IS NULL)"
+            " AND member_id = coalesce(user_id, subgroup_id, member_id)",
+            name=op.f("ck_group_members_member_is_one_thing"),
         ),
         sa.CheckConstraint(
             "member_id <> group_id", name=op.f("ck_group_members_no_group_is_its_own_member")
