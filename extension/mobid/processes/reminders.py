@@ -113,7 +113,7 @@ class Reminders:
             reference=reference,
             script=script.name,
             version=script.version,
-            mobile_ids=count,
+            failures=count,
             outcome=failure.outcome.value,
             faults=[fault.message for fault in failure.diagnostics],
         )

@@ -116,7 +116,8 @@ class SQLScriptVersions:
                 f"The active version of {name} is {active.version if active else 0}, not {expected}; "
                 "look at it again before you activate another one."
             )
-        self._remember(name, version, replaced=expected, by=by)
+        if version or expected:
+            self._remember(name, version, replaced=expected, by=by)
 
     def quarantine(self, name: str, version: int, why: str) -> bool:
         """Let a version not be run any more; tell whether it could be until now. Raise `NotFound`."""

@@ -150,14 +150,17 @@ def test_nobody_to_tell_is_not_looked_at(site: Site, anne: Person) -> None:
     assert site.told_over(4) == []
 
 
-def test_a_script_that_fails_tells_nobody_and_the_log(site: Site, anne: Person) -> None:
-    """Never the default instead; one line for a sweep, with the fault and how many it concerns."""
-    site.activate("x = len(user.department) / 0")
+@pytest.mark.parametrize("source", ["x = 1 / 0", "x = len(user.department) / 0"])
+def test_a_script_that_fails_tells_nobody_and_the_log(
+    site: Site, anne: Person, source: str
+) -> None:
+    """Never the default instead; one line for a sweep, with the fault and how often it was met."""
+    site.activate(source)
     site.ends_in(anne, 7)
     with capture_logs() as logs:
         assert site.sweep() == 0
     (line,) = [one for one in logs if one["event"] == "expiry_script_failed"]
-    assert (line["version"], line["mobile_ids"], line["log_level"]) == (1, 1, "error")
+    assert (line["version"], line["failures"], line["log_level"]) == (1, 1, "error")
     assert "division by zero (line 1)" in line["faults"][0]
 
 

@@ -122,9 +122,9 @@ class TestPromises:
     def test_every_activation_is_remembered(
         self, units: SQLUnits, versions: list[StoredScript], clock: StandingClock
     ) -> None:
-        """The last comes first; what was refused is not among them."""
+        """The last comes first; what was refused, or changed nothing at all, is not among them."""
         expected = 0
-        for version in (2, 0, 1):
+        for version in (2, 0, 0, 1):
             with units() as unit:
                 unit.scripts.activate("s", version, expected=expected, by="olga")
                 unit.commit()
