@@ -16,7 +16,6 @@ from mobid.api import errors as api
 from mobid.api.device import errors as device
 from mobid.auth import errors as auth
 from mobid.domain import errors as domain
-from mobid.optionscripts import RequestTooLarge
 from mobid.processes import errors as processes
 from mobid.processes.authority import Unavailable
 from mobid.storage import DatabaseUnavailable, Unstorable
@@ -107,7 +106,6 @@ TABLE: Final[Mapping[type[Exception], Row]] = {
     processes.FourEyes: Row(403),
     processes.NothingToRollBack: Row(409),
     processes.OptionScriptFailed: Row(422),
-    RequestTooLarge: Row(422, "SCRIPT_INPUT_TOO_LARGE"),
     # Our side, or the CA's
     processes.CANotAvailable: Row(503, retry_after=_SOON),
     Unavailable: Row(

@@ -13,7 +13,6 @@ from mobid.optionscripts.shipped import (
 )
 from mobid.optionscripts.stored_tests import ENDING, plain_tests, shown
 from mobid.optionscripts.stub import stub
-from mobid_scripts.errors import RequestTooLarge
 from mobid_scripts.limits import Limits
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "ExpiringScripts",
     "Limits",
     "OptionScripts",
-    "RequestTooLarge",
     "ScriptLanguage",
     "manual",
     "plain_tests",

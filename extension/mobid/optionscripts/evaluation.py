@@ -19,7 +19,7 @@ from mobid.optionscripts.words import declaration, expiring_declaration
 from mobid.processes.errors import SandboxNotAvailable
 from mobid.processes.ports import Diagnostic, Evaluation, Outcome
 from mobid.processes.violations import broke_out
-from mobid_scripts.errors import SandboxUnavailable
+from mobid_scripts.errors import RequestTooLarge, SandboxUnavailable
 from mobid_scripts.outcome import Code
 from mobid_scripts.sandbox import Sandbox
 
@@ -40,8 +40,8 @@ _log: Final = structlog.get_logger(__name__)
 class ScriptLanguage:
     """The scripts of one name in their sandbox. One per process, thread-safe; `close` ends its fork server.
 
-    Whatever a script does is an `Evaluation`. `SandboxNotAvailable` and `RequestTooLarge`, no script's
-    fault, are raised: nothing was decided then, and nothing may be issued.
+    Whatever a script does is an `Evaluation`, and so is a user with more attributes than fit into a run.
+    `SandboxNotAvailable`, no script's fault, is raised: nothing was decided then, and nothing may be issued.
     """
 
     personal: ClassVar[frozenset[str]] = frozenset()
@@ -76,13 +76,17 @@ class ScriptLanguage:
 
     def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
         """Run a script on the released attributes of a user, as of a moment."""
-        with _availability():
-            run = self._sandbox.run(
-                source,
-                attributes_of(user, self.declaration),
-                defaults=self.defaults_for(user),
-                now=at,
-            )
+        try:
+            with _availability():
+                run = self._sandbox.run(
+                    source,
+                    attributes_of(user, self.declaration),
+                    defaults=self.defaults_for(user),
+                    now=at,
+                )
+        except RequestTooLarge as too_large:
+            fault = Diagnostic(code=Code.MEMORY.value, message=str(too_large))
+            return Evaluation(outcome=Outcome.KILLED_BY_LIMIT, diagnostics=(fault,))
         evaluation = Evaluation(
             outcome=Outcome(run.outcome.value),
             values=run.options,

@@ -1,4 +1,4 @@
-"""A script that made a forbidden system call is an alarm, whoever tried it; a child really dies of it here."""
+"""A script that made a forbidden system call is an alarm, whoever tried it; a child really dies of one."""
 
 from __future__ import annotations
 

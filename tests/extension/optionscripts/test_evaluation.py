@@ -190,3 +190,12 @@ def test_without_a_sandbox_there_is_no_answer(scripts: Scripts) -> None:
     with pytest.raises(SandboxNotAvailable, match="No option script can be run right now"):
         closed.check("")
     assert scripts.evaluate("").outcome is Outcome.OK
+
+
+def test_a_user_who_is_too_large_for_a_run_is_a_limit(scripts: Scripts) -> None:
+    """Ten thousand long names of groups: the user gets a reference, the administrator the size."""
+    evaluation = scripts.evaluate("", groups=["x" * 100] * 11_000)
+    assert (evaluation.outcome, evaluation.options) == (Outcome.KILLED_BY_LIMIT, None)
+    (fault,) = evaluation.diagnostics
+    assert fault.message.startswith("The script and the attributes of the user take 1,1")
+    assert fault.message.endswith(" bytes; the most is 1,048,576.")
