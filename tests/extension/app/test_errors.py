@@ -123,3 +123,22 @@ def test_what_callers_did_wrong_is_not_in_the_log() -> None:
     with capture_logs() as logs:
         assert meaning_of(processes.NotFound("user", "u-1")) is not None
     assert logs == []
+
+
+def test_whoever_meets_a_script_that_does_not_run_has_a_reference() -> None:
+    """Failed, stopped, in quarantine, or without a sandbox: the service desk finds it under one word."""
+    for error, status in (
+        (processes.OptionScriptFailed("AB2C-DE"), 422),
+        (processes.OptionScriptStopped("AB2C-DE"), 422),
+        (processes.ScriptQuarantined("AB2C-DE"), 422),
+        (processes.SandboxNotAvailable("AB2C-DE"), 503),
+    ):
+        meaning = meaning_of(error)
+        assert meaning is not None
+        assert (meaning.status, meaning.members) == (status, {"reference": "AB2C-DE"})
+        assert meaning.detail.endswith("tell your service desk the reference AB2C-DE.") or (
+            "Tell your service desk the reference AB2C-DE." in meaning.detail
+        )
+    nobodys = meaning_of(processes.SandboxNotAvailable())
+    assert nobodys is not None
+    assert nobodys.members == {}
