@@ -431,7 +431,10 @@ class TestErrors:
         """404 each."""
         unknown = user("a") | {"path": "/Gruppen"}
         first, second = send(bulk, unknown, patch("/Users/u9", op="remove", path="title"))
-        assert failed(first, "404") == 'There is no resource type at "/Gruppen".'
+        assert (
+            failed(first, "404")
+            == 'There is no resource type at "/Gruppen"; there are /Users, /Groups, /Notes.'
+        )
         assert failed(second, "404") == 'There is no User "u9".'
         assert second["location"] == f"{BASE}/Users/u9"
 

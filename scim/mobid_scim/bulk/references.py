@@ -21,8 +21,8 @@ _PATH: Final = "path"
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
-    """A resource that an operation of the request has created."""
+class Place:
+    """Where a resource is that an operation of the request is about."""
 
     id: str
     location: str
@@ -33,7 +33,7 @@ def references(operation: BulkOperation) -> frozenset[str]:
     return frozenset((*_names(operation.resource_id, ""), *_names(operation.data, "")))
 
 
-def resolved(value: object, created: Mapping[str, Created], *, key: str = "") -> object:
+def resolved(value: object, created: Mapping[str, Place], *, key: str = "") -> object:
     """Return a JSON value with ids, or URLs in `$ref`, in place of references to what is created."""
     match value:
         case dict():
@@ -92,7 +92,7 @@ def _names_in_text(text: str, key: str) -> Iterator[str]:
         yield from _QUOTED.findall(text)
 
 
-def _resolved_text(text: str, created: Mapping[str, Created], key: str) -> str:
+def _resolved_text(text: str, created: Mapping[str, Place], key: str) -> str:
     if key == _PATH:
         return _QUOTED.sub(lambda found: _quoted_id(found, created), text)
     found = _LAST_PART.fullmatch(text) if key == _REF else None
@@ -103,6 +103,6 @@ def _resolved_text(text: str, created: Mapping[str, Created], key: str) -> str:
     return target.location if key == _REF else target.id
 
 
-def _quoted_id(found: re.Match[str], created: Mapping[str, Created]) -> str:
+def _quoted_id(found: re.Match[str], created: Mapping[str, Place]) -> str:
     target = created.get(found.group(1))
     return found.group() if target is None else json.dumps(target.id)

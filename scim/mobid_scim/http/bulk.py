@@ -9,7 +9,8 @@ from flask import Response, g
 from mobid_scim import strict_json
 from mobid_scim.bulk.request import read_bulk
 from mobid_scim.bulk.result import message
-from mobid_scim.bulk.work import Refusal, Terms, carry_out
+from mobid_scim.bulk.single import Refusal, Terms
+from mobid_scim.bulk.work import carry_out
 from mobid_scim.errors import NotYetImplemented
 from mobid_scim.http import reading
 from mobid_scim.http.answers import answer, with_preference
