@@ -263,6 +263,15 @@ class TestReferences:
         assert failed(first, "400", "invalidValue") == message
         assert second["status"] == "201"
 
+    def test_only_what_is_created_can_be_referred_to(self, either: FlaskClient) -> None:
+        """RFC 7644, 3.7: a bulkId stands for a new resource; what was there before has an id."""
+        send(either, user("first"))
+        change = patch("/Users/u1", op="add", path="title", value="Clerk") | {"bulkId": "old"}
+        changed, second = send(either, change, group("staff", "bulkId:old"))
+        assert changed["status"] == "200"
+        message = 'No POST of the request has the bulkId "old".'
+        assert failed(second, "400", "invalidValue") == message
+
     def test_what_refers_to_a_failure_fails(self, either: FlaskClient) -> None:
         """409, and so on down the line; the rest goes on."""
         results = send(
@@ -353,6 +362,12 @@ class TestCircles:
         assert "keeps changing" in failed(first, "409")
         assert "refers in a circle to bulkId:a" in failed(second, "409")
         assert bulk.get("/scim/v2/Groups").get_json(force=True)["totalResults"] == 0
+
+    def test_a_circle_without_a_resource_is_refused(self, bulk: FlaskClient) -> None:
+        """It fails by what is sent, not by what it refers to."""
+        (result,) = send(bulk, user("a") | {"data": ["bulkId:a"]})
+        message = "The body is no JSON object; send one User."
+        assert failed(result, "400", "invalidSyntax") == message
 
     def test_without_transactions_a_circle_is_a_conflict(self, single: FlaskClient) -> None:
         """409 (RFC 7644, 3.7): it is not begun, so nothing of it is left behind."""

@@ -64,12 +64,6 @@ class BulkOperation:
     tag: str | None = None
     data: object = None
 
-    @property
-    def path(self) -> str:
-        """Return the path below the base URL."""
-        below = "" if self.resource_id is None else f"/{self.resource_id}"
-        return f"{self.endpoint}{below}"
-
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:

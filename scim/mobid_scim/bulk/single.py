@@ -101,8 +101,7 @@ class Single(Generic[CallerT]):
         created: Mapping[str, Place],
     ) -> Result:
         """Return the result of an operation that has failed; what a POST would make is nowhere."""
-        refusal = self.terms.refusal(error)
-        path = None if operation.method == Method.POST else _path(operation, created)
+        refusal, path = self.terms.refusal(error), _path(operation, created)
         return Result(
             method=operation.method,
             bulk_id=operation.bulk_id,
@@ -158,7 +157,9 @@ def _precondition(tag: str | None) -> Precondition | None:
 
 
 def _path(operation: BulkOperation | Unreadable, created: Mapping[str, Place]) -> str | None:
-    """Return where an operation was to go, with the ids of what was created by then."""
-    if isinstance(operation, Unreadable) or operation.resource_id is None:
-        return operation.path
+    """Return the path of what an operation was to change, with the ids of what was created by then."""
+    if isinstance(operation, Unreadable):
+        return None if operation.method == Method.POST else operation.path
+    if operation.resource_id is None:
+        return None
     return f"{operation.endpoint}/{resolved(operation.resource_id, created)}"
