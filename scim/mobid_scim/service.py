@@ -1,12 +1,11 @@
 """The operations of the protocol over repositories: everything but HTTP."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from mobid_scim.access import Access, Alone, Endpoint, Together
 from mobid_scim.bulk.request import BulkLimits
 from mobid_scim.changing import (
     Plan,
@@ -19,27 +18,23 @@ from mobid_scim.changing import (
 )
 from mobid_scim.cursors import Cursors
 from mobid_scim.dialect import STRICT, Dialect
-from mobid_scim.errors import (
-    Conflict,
-    NotFound,
-    NotYetImplemented,
-    PreconditionFailed,
-)
+from mobid_scim.errors import Conflict, NotFound, NotYetImplemented, PreconditionFailed
 from mobid_scim.filter import check_operators
 from mobid_scim.listing import Page, Query
 from mobid_scim.path import quoted
 from mobid_scim.projection import Projection
 from mobid_scim.repository import (
     Deletes,
-    Holds,
     ResourceRepository,
     Seeks,
     WritableRepository,
     Writes,
 )
 from mobid_scim.resource import Operation, ResourceType, StoredResource
-from mobid_scim.transaction import ResultT, Transaction, Transactional, settled
+from mobid_scim.transaction import Transaction, Transactional
 from mobid_scim.validation import read_resource
+
+__all__ = ["Endpoint", "Me", "Service"]
 
 CallerT = TypeVar("CallerT")
 Me = Callable[[CallerT], tuple[str, str] | None]
@@ -47,14 +42,6 @@ Me = Callable[[CallerT], tuple[str, str] | None]
 
 _MORE_ATTEMPTS: Final = 2
 _LONGEST_ID: Final = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint(Generic[CallerT]):
-    """A resource type and its storage, bound to whoever calls."""
-
-    type: ResourceType
-    repository: Callable[[CallerT], ResourceRepository]
 
 
 class Service(Generic[CallerT]):
@@ -79,6 +66,9 @@ class Service(Generic[CallerT]):
         parts = urlsplit(base_url)
         if not parts.scheme or not parts.netloc:
             raise ValueError(f'The base URL "{base_url}" of SCIM is not absolute.')
+        names = [endpoint.type.name for endpoint in endpoints]
+        if len(set(names)) != len(names):
+            raise ValueError(f"Two resource types have one name, among {', '.join(names)}.")
         self.base_url = base_url.rstrip("/")
         self.endpoints: Mapping[str, Endpoint[CallerT]] = {
             endpoint.type.name: endpoint for endpoint in endpoints
@@ -88,8 +78,7 @@ class Service(Generic[CallerT]):
         self.cursors = cursors
         self.dialect_of = dialect_of
         self._me = me
-        self.is_bound = False
-        """Whether it is a part of one transaction, which others end."""
+        self.access: Access[CallerT] = Alone(self.endpoints, unit)
         if cursors is not None:
             self._check_seeks()
 
@@ -101,11 +90,7 @@ class Service(Generic[CallerT]):
     def bound(self, transaction: Transaction) -> "Service[CallerT]":
         """Return the same service on the repositories of one transaction."""
         inside = copy(self)
-        inside.is_bound = True
-        inside.endpoints = {
-            name: Endpoint(endpoint.type, _within(transaction, name))
-            for name, endpoint in self.endpoints.items()
-        }
+        inside.access = Together(transaction)
         return inside
 
     def me(self, caller: CallerT) -> tuple[ResourceType, str]:
@@ -156,10 +141,11 @@ class Service(Generic[CallerT]):
         self, caller: CallerT, scope: ResourceType, body: object, projection: Projection
     ) -> StoredResource:
         """Store a new resource (RFC 7644, 3.3)."""
-        found = self._repository(caller, scope, Operation.CREATE)
-        repository = _writable(found, scope, Operation.CREATE)
+        repository = _writable(
+            self._repository(caller, scope, Operation.CREATE), scope, Operation.CREATE
+        )
         new = read_resource(self.dialect_of(caller).resource(body, scope), scope)
-        return self._settled(lambda: repository.create(new, projection=projection))
+        return self.access.settled(lambda: repository.create(new, projection=projection))
 
     def replace(
         self,
@@ -217,7 +203,7 @@ class Service(Generic[CallerT]):
                 expected = expect(stored, precondition)
             repository.delete(checked_id, expected_version=expected)
 
-        self._settled(remove)
+        self.access.settled(remove)
 
     def _change(
         self, caller: CallerT, resource_id: str, plan: Plan, terms: Terms
@@ -227,57 +213,29 @@ class Service(Generic[CallerT]):
         Without a precondition, a change that meets another one is computed again, from what the
         other one left, and while nobody else may write where storage can promise that.
         """
-        scope = plan.reads.scope
-        checked_id = _checked_id(resource_id, scope)
+        scope, checked_id = plan.reads.scope, _checked_id(resource_id, plan.reads.scope)
         repository = self._repository(caller, scope, terms.operation)
 
         def alone() -> StoredResource:
             return changed(_writable(repository, scope, terms.operation), checked_id, plan, terms)
 
         def while_held() -> StoredResource:
-            with self._holding(caller, scope, checked_id) as held:
+            with self.access.holding(caller, scope, checked_id) as held:
                 return changed(_writable(held, scope, terms.operation), checked_id, plan, terms)
 
         for change in (alone, *(while_held,) * _MORE_ATTEMPTS):
             try:
-                return self._settled(change)
+                return self.access.settled(change)
             except PreconditionFailed:
                 if terms.precondition is not None:
                     raise
         raise Conflict(f"{scope.name} {quoted(resource_id)} keeps changing; send it again.")
 
-    @contextmanager
-    def _holding(
-        self, caller: CallerT, scope: ResourceType, resource_id: str
-    ) -> Iterator[ResourceRepository]:
-        """Give a repository in a transaction in which nobody else writes the resource."""
-        if self.unit is None or self.is_bound:
-            repository = self._repository_of(caller, scope)
-            if self.is_bound:
-                _hold(repository, resource_id)
-            yield repository
-        else:
-            with self.unit(caller) as transaction:
-                repository = transaction.repository(scope.name)
-                _hold(repository, resource_id)
-                yield repository
-
-    def _settled(self, do: Callable[[], ResultT]) -> ResultT:
-        """Do it, again if others were in the way; a part of a transaction is not done again alone."""
-        return do() if self.is_bound else settled(do)
-
     def _repository(
         self, caller: CallerT, scope: ResourceType, operation: Operation
     ) -> ResourceRepository:
         self.check_available(scope, operation)
-        return self._repository_of(caller, scope)
-
-    def _repository_of(self, caller: CallerT, scope: ResourceType) -> ResourceRepository:
-        return self.endpoints[scope.name].repository(caller)
-
-
-def _within(transaction: Transaction, name: str) -> Callable[[object], ResourceRepository]:
-    return lambda _: transaction.repository(name)
+        return self.access.repository(caller, scope)
 
 
 def _writable(
@@ -286,11 +244,6 @@ def _writable(
     if not isinstance(repository, Writes):
         raise _not_there(scope, operation)
     return repository
-
-
-def _hold(repository: ResourceRepository, resource_id: str) -> None:
-    if isinstance(repository, Holds):
-        repository.hold(resource_id)
 
 
 def _not_there(scope: ResourceType, operation: Operation) -> NotYetImplemented:

@@ -206,6 +206,14 @@ class TestFaultsInTheSetUp:
         with pytest.raises(ValueError, match='"/scim/v2" of SCIM is not absolute'):
             Service[str]([], base_url="/scim/v2")
 
+    def test_two_types_have_two_names(self) -> None:
+        """Of two with one name, one would be gone without a word."""
+        twice = [Endpoint(LEASES, lambda _: ReadOnlyStorage())] * 2
+        with pytest.raises(
+            ValueError, match="Two resource types have one name, among Lease, Lease"
+        ):
+            Service[str](twice, base_url=BASE)
+
     def test_endpoints_have_one_form(self) -> None:
         """A slash and a name."""
         with pytest.raises(ValueError, match='"Users" is not of the form "/Things"'):

@@ -36,21 +36,21 @@ class ResourceViews(Generic[CallerT]):
     def of_all(self, scope: ResourceType) -> Mapping[str, View]:
         """Return the views of the endpoint itself, such as /Users."""
         return {
-            "GET": lambda: self._search([scope], _asked),
-            "POST": lambda: self._create(scope),
+            "GET": partial(self._search, [scope], _asked),
+            "POST": partial(self._create, scope),
         }
 
     def of_search(self, scope: ResourceType) -> Mapping[str, View]:
         """Return the views of /.search below an endpoint (RFC 7644, 3.4.3)."""
-        return {"POST": lambda: self._search([scope], _sent)}
+        return {"POST": partial(self._search, [scope], _sent)}
 
     def of_one(self, scope: ResourceType) -> Mapping[str, View]:
         """Return the views of one resource."""
         return {
-            "GET": lambda resource_id: self._get(scope, resource_id),
-            "PUT": lambda resource_id: self._replace(scope, resource_id),
-            "PATCH": lambda resource_id: self._patch(scope, resource_id),
-            "DELETE": lambda resource_id: self._delete(scope, resource_id),
+            "GET": partial(self._get, scope),
+            "PUT": partial(self._change, scope, Operation.REPLACE),
+            "PATCH": partial(self._change, scope, Operation.PATCH),
+            "DELETE": partial(self._delete, scope),
         }
 
     def of_me(self) -> Mapping[str, View]:
@@ -120,23 +120,12 @@ class ResourceViews(Generic[CallerT]):
         created.headers["Location"] = location(stored.id, scope, self._service.base_url)
         return created
 
-    def _replace(self, scope: ResourceType, resource_id: str) -> Response:
-        caller = self._caller(scope, Operation.REPLACE)
+    def _change(self, scope: ResourceType, operation: Operation, resource_id: str) -> Response:
+        """Answer PUT or PATCH: they differ in what the service does with the body."""
+        change = self._service.patch if operation is Operation.PATCH else self._service.replace
+        caller = self._caller(scope, operation)
         wanted = _Wanted.read(scope, self._service.dialect_of(caller))
-        stored = self._service.replace(
-            caller,
-            scope,
-            resource_id,
-            reading.body(),
-            projection=wanted.needed,
-            precondition=reading.precondition(),
-        )
-        return self._written(stored, wanted)
-
-    def _patch(self, scope: ResourceType, resource_id: str) -> Response:
-        caller = self._caller(scope, Operation.PATCH)
-        wanted = _Wanted.read(scope, self._service.dialect_of(caller))
-        stored = self._service.patch(
+        stored = change(
             caller,
             scope,
             resource_id,
