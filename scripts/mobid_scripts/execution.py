@@ -27,6 +27,7 @@ MOST_STEPS: Final = 20_000
 MOST_CALLS: Final = 200
 _MOST_MESSAGE: Final = 400
 _SHOWN: Final = re.compile(r"<[^<>]*>")
+_NAMED: Final = re.compile(r"variable '(\w+)'")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]+")
 
 
@@ -160,13 +161,19 @@ def _told(error: Exception) -> tuple[Code, str]:
                 Code.STEPS,
                 f"Functions call each other more than {MOST_CALLS} deep, or values are nested too deep",
             )
-        case NameError(name=name):
-            return Code.UNKNOWN_NAME, f"{quoted(str(name))} has no value yet"
+        case NameError():
+            return Code.UNKNOWN_NAME, f"{quoted(_unbound(error))} has no value yet"
         case KeyError(args=(key,)):
             shown = quoted(key) if isinstance(key, str) else kind_of(key)
             return Code.RUN_ERROR, f"There is no key {shown}; .get() reads as None then"
         case _:
             return Code.RUN_ERROR, f"{type(error).__name__}: {_without_insides(str(error))}"
+
+
+def _unbound(error: NameError) -> str:
+    """Return which name it is about; Python keeps that of a variable of a function in its words only."""
+    named = _NAMED.search(str(error))
+    return error.name or (named[1] if named else "A name")
 
 
 def _without_insides(words: str) -> str:

@@ -196,6 +196,33 @@ def _look_target(target: ast.expr) -> str | None:
     return "this target of an assignment; assign to one thing, or to plain names: a, b = pair"
 
 
+def _look_compare(node: ast.Compare) -> str | None:
+    sides = [node.left, *node.comparators]
+    for left, operator, right in zip(sides, node.ops, sides[1:], strict=False):
+        if isinstance(operator, (ast.Is, ast.IsNot)) and not (_is_one(left) or _is_one(right)):
+            return (
+                '"is" between values; write == or !=, since equal texts need not be the same text'
+            )
+        equal = isinstance(operator, (ast.Eq, ast.NotEq))
+        if equal and any(_never_equal(*pair) for pair in ((left, right), (right, left))):
+            return "an attribute of the user compared with [...]; write list(user.groups) == [...]"
+    return None
+
+
+def _is_one(side: ast.expr) -> bool:
+    """Tell whether this is None, True or False, of which there is one each."""
+    return isinstance(side, ast.Constant) and (side.value is None or type(side.value) is bool)
+
+
+def _never_equal(one: ast.expr, other: ast.expr) -> bool:
+    """Tell whether this is a list of the user's, which can not be changed, beside one that can."""
+    match one:
+        case ast.Attribute(value=ast.Name(id="user")):
+            return isinstance(other, (ast.List, ast.ListComp))
+        case _:
+            return False
+
+
 def _names_only(target: ast.expr) -> bool:
     if isinstance(target, ast.Tuple):
         return all(_names_only(part) for part in target.elts)
@@ -219,6 +246,7 @@ _CLOSER_LOOK: Final[dict[type[ast.AST], Callable[[Any], str | None]]] = {
     ast.FormattedValue: _look_formatted,
     ast.Assign: _look_assign,
     ast.AugAssign: _look_assign,
+    ast.Compare: _look_compare,
     ast.For: _look_loop,
     ast.comprehension: _look_loop,
     ast.keyword: _look_stars,

@@ -32,6 +32,7 @@ METHODS: Final[dict[type, frozenset[str]]] = {
     tuple: frozenset({"count", "index"}),
     dict: frozenset({"get", "items", "keys", "values"}),
 }
+NUMBERS: Final = (int, float, bool)
 _INDEXED: Final = frozenset({str, list, tuple, dict})
 _SIZED: Final = (str, list, tuple)
 _LOOPED: Final = frozenset(
@@ -141,31 +142,54 @@ def writable(owner: object) -> object:
 
 
 def operate(operator: str, left: object, right: object) -> object:
-    """Do `+`, `*` or `%`, the operators that can make much out of little."""
-    if operator == "Mod":
-        if type(left) is str:
-            raise ScriptFault('% does not work on text; use an f-string: f"{...}"')
-        return left % right  # type: ignore[operator]  # the script learns of a TypeError as such
-    if operator == "Mult":
-        _check_product(left, right)
-        return left * right  # type: ignore[operator]  # the same
+    """Do `+`, `-`, `*` or `%`, the operators that can make much out of little, or something else."""
+    return _OPERATORS[operator](left, right)
+
+
+def _add(left: object, right: object) -> object:
+    if {type(left), type(right)} == {list, tuple}:
+        raise ScriptFault("A list and a read-only list do not add up; write list(...) around both")
     if (
         isinstance(left, _SIZED)
         and isinstance(right, _SIZED)
         and len(left) + len(right) > MOST_LENGTH
     ):
         raise ScriptFault(f"A text or list would have more than {MOST_LENGTH:,} parts")
-    if type(left) is int and type(right) is int:
-        _check_bits(max(left.bit_length(), right.bit_length()) + 1)
-    return left + right  # type: ignore[operator]  # the same
+    _check_sum(left, right)
+    return left + right  # type: ignore[operator]  # the script learns of a TypeError as such
+
+
+def _subtract(left: object, right: object) -> object:
+    # The keys of one table without those of another would be a set, in an order that chance decides.
+    for value in (left, right):
+        if type(value) not in NUMBERS:
+            raise ScriptFault(f"- works on numbers, not on {kind_of(value)}")
+    _check_sum(left, right)
+    return left - right  # type: ignore[operator]  # both are numbers
+
+
+def _multiply(left: object, right: object) -> object:
+    for many, times in ((left, right), (right, left)):
+        if isinstance(many, _SIZED) and isinstance(times, int) and len(many) * times > MOST_LENGTH:
+            raise ScriptFault(f"A text or list would have more than {MOST_LENGTH:,} parts")
+    if isinstance(left, int) and isinstance(right, int):
+        _check_bits(left.bit_length() + right.bit_length())
+    return left * right  # type: ignore[operator]  # the same
+
+
+def _rest(left: object, right: object) -> object:
+    if type(left) is str:
+        raise ScriptFault('% does not work on text; use an f-string: f"{...}"')
+    return left % right  # type: ignore[operator]  # the same
+
+
+_OPERATORS: Final = {"Add": _add, "Sub": _subtract, "Mult": _multiply, "Mod": _rest}
 
 
 def in_place(operator: str, left: object, right: object) -> object:
     """Do `name += value` and its like; a list is never changed in place, it may have another name."""
     if operator in _NAMES:
         return operate(_NAMES[operator], left, right)
-    if operator == "-=":
-        return left - right  # type: ignore[operator]  # the same
     if operator == "/=":
         return left / right  # type: ignore[operator]  # the same
     if operator == "//=":
@@ -182,15 +206,12 @@ def shown(value: object) -> object:
     return str(value) if type(value) is Duration else value
 
 
-_NAMES: Final = {"+=": "Add", "*=": "Mult", "%=": "Mod"}
+_NAMES: Final = {"+=": "Add", "-=": "Sub", "*=": "Mult", "%=": "Mod"}
 
 
-def _check_product(left: object, right: object) -> None:
-    for many, times in ((left, right), (right, left)):
-        if isinstance(many, _SIZED) and isinstance(times, int) and len(many) * times > MOST_LENGTH:
-            raise ScriptFault(f"A text or list would have more than {MOST_LENGTH:,} parts")
+def _check_sum(left: object, right: object) -> None:
     if isinstance(left, int) and isinstance(right, int):
-        _check_bits(left.bit_length() + right.bit_length())
+        _check_bits(max(left.bit_length(), right.bit_length()) + 1)
 
 
 def _check_bits(bits: int) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mobid_scripts.declaration import Declaration
 
-_COUNTED: Final = (ast.Add, ast.Mult, ast.Mod)
+_GUARDED: Final = (ast.Add, ast.Sub, ast.Mult, ast.Mod)
 
 
 class Rejected(Exception):
@@ -96,7 +96,7 @@ class _Policy(RestrictingNodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802 - the name of the visitor
         node = self.node_contents_visit(node)
-        if not isinstance(node.op, _COUNTED):
+        if not isinstance(node.op, _GUARDED):
             return node
         operator = ast.Constant(type(node.op).__name__)
         return _guarded("_operate_", operator, node.left, node.right, place=node)

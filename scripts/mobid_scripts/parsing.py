@@ -133,14 +133,45 @@ def disguised(text: str) -> Iterator[Finding]:
     """
     if text.isascii():
         return
+    told: set[tuple[int, int]] = set()
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            if token.type == tokenize.NAME and not token.string.isascii():
-                yield _disguised(token.string, token.start[0], token.line, token.start[1])
-            elif token.type == tokenize.STRING:
+            if token.type == tokenize.STRING:
                 yield from _in_formatted_text(token)
+            elif _is_disguise(token):
+                number, place = token.start
+                start, end = _word_around(token.line, place)
+                if (number, start) not in told:
+                    told.add((number, start))
+                    yield _disguised(token.line[start:end], number, token.line, start)
     except (tokenize.TokenError, SyntaxError):
         return  # the parser says it better
+
+
+def _is_disguise(token: tokenize.TokenInfo) -> bool:
+    """Tell whether a token is a part of a name beyond ASCII.
+
+    The tokenizer of Python 3.11 knows fewer letters than its parser: it takes a wide low line, or a mark
+    on the letter before it, for an error in the middle of a name.
+    """
+    if token.type not in (tokenize.NAME, tokenize.ERRORTOKEN) or token.string.isascii():
+        return False
+    return _goes_on(token.string)
+
+
+def _word_around(line: str, place: int) -> tuple[int, int]:
+    """Return where the name begins and ends that a column is in."""
+    start = end = place
+    while start and _goes_on(line[start - 1]):
+        start -= 1
+    while end < len(line) and _goes_on(line[end]):
+        end += 1
+    return start, end
+
+
+def _goes_on(characters: str) -> bool:
+    """Tell whether a name can go on with these."""
+    return f"a{characters}".isidentifier()
 
 
 def _in_formatted_text(token: tokenize.TokenInfo) -> Iterator[Finding]:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 16 * 1024
 MOST_COLUMNS: Final = 1000
 MOST_NESTING: Final = 40
+# They choose among the shapes of the character before them, unseen: with and without, two names look alike.
+_SELECTORS: Final = frozenset(
+    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
 _CODING: Final = re.compile(r"[ \t\f]*#.*?coding[:=]")
 
 
@@ -67,6 +71,8 @@ def _lines(source: str) -> list[str]:
 
 def _may_stand(character: str, *, is_last: bool) -> bool:
     """Tell whether a reader sees what a parser sees; Python would take a lone CR for the end of a line."""
+    if character in _SELECTORS:
+        return False
     return is_plain(character) or character == "\t" or (character == "\r" and is_last)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from mobid_scripts.durations import Duration
 from mobid_scripts.errors import Refusal, ScriptFault
+from mobid_scripts.guards import NUMBERS
 from mobid_scripts.kinds import plain_line, tidy
 from mobid_scripts.views import Options, User
 from mobid_scripts.wording import kind_of, quoted
@@ -29,7 +31,7 @@ _MOST_LOG_DEPTH: Final = 2
 _MOST_RANGE: Final = 10_000
 _MOST_DIGITS: Final = 20
 _MOST_COUNT: Final = 99_999
-_NUMBERS: Final = (int, float, bool)
+_WHOLE: Final = re.compile(rf"[+-]?\d{{1,{_MOST_DIGITS}}}")
 
 
 class Log:
@@ -99,7 +101,7 @@ def _looping_functions(iterate: Iterate) -> dict[str, Callable[..., object]]:
 
     def summed(values: object) -> object:
         numbers = list(iterate(values))
-        if wrong := [value for value in numbers if type(value) not in _NUMBERS]:
+        if wrong := [value for value in numbers if type(value) not in NUMBERS]:
             raise ScriptFault(f"sum() takes numbers, not {kind_of(wrong[0])}")
         return sum(numbers)  # type: ignore[arg-type]  # all of them are numbers
 
@@ -122,7 +124,7 @@ def _looping_functions(iterate: Iterate) -> dict[str, Callable[..., object]]:
 
 
 def _abs(value: object) -> object:
-    if type(value) not in _NUMBERS:
+    if type(value) not in NUMBERS:
         raise ScriptFault(f"abs() takes a number, not {kind_of(value)}")
     return abs(value)  # type: ignore[arg-type]  # a number
 
@@ -134,10 +136,10 @@ def _bool(value: object = False) -> bool:  # noqa: FBT002 - as in Python
 def _int(value: object = 0) -> int:
     if type(value) is str:
         digits = value.strip()
-        if len(digits) > _MOST_DIGITS or not digits.lstrip("+-").isdigit():
+        if _WHOLE.fullmatch(digits) is None:
             raise ScriptFault(f"int() can not read {quoted(value)} as a whole number")
         return int(digits)
-    if type(value) not in _NUMBERS:
+    if type(value) not in NUMBERS:
         raise ScriptFault(f"int() takes a number or text, not {kind_of(value)}")
     return int(value)  # type: ignore[call-overload,no-any-return]  # a number
 
@@ -158,8 +160,10 @@ def _range(*bounds: object) -> range:
 
 
 def _round(value: object, digits: object = None) -> object:
-    if type(value) not in _NUMBERS or type(digits) not in (int, type(None)):
+    if type(value) not in NUMBERS or type(digits) not in (int, type(None)):
         raise ScriptFault("round() takes a number, and how many digits to keep")
+    if isinstance(digits, int) and abs(digits) > _MOST_DIGITS:
+        raise ScriptFault(f"round() keeps up to {_MOST_DIGITS} digits, not {digits:,}")
     return round(value, digits)  # type: ignore[call-overload]  # numbers
 
 

@@ -206,7 +206,7 @@ x = zip({0}, [1])|x = {0}()|x = {0}(1, 2, 3)|x = {0}.count(1, 2, 3, 4, 5)|x = {0
 x = {{{0}: 1}}[1]|x = days({0})|a, b = {0}|x = until({0})|refuse({0})|x = user.has({0})|x = user.in_group({0})
 options.user_id = {0}|options.properties = {{'a': {0}}}|options.certificates = [{0}]|options.validity = {0}
 options.qr_location = {0}|x = abs({0})|x = {0}.upper(1)|x = [1][{0}:]|x = list({0})|x = all({0})|x = {0} // 0
-log({0} == {0}, {0} is {0})
+log({0} == {0}, {0} is None)
 """
 
 
