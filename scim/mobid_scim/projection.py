@@ -58,6 +58,10 @@ class Projection:
         whole = Path(path.attribute, None, path.extension)
         return self._holds(whole) and (path.sub is None or self._holds_sub(path))
 
+    def is_versioned(self) -> bool:
+        """Tell whether the version changes with whatever the answer holds."""
+        return not any(map(self.wants, self.scope.unversioned))
+
     def apply(self, whole: Resource) -> Values:
         """Return the values that the answer holds, in the order of `whole`."""
         kept: Values = {}

@@ -41,7 +41,8 @@ class ResourceType:
     `operations` are those that are there; discovery tells no others. `sorts` says that searches
     sort, `seeks` that they go on at cursors (its repository is one of `Seeks`). `by_row` names
     multi-valued core attributes whose values storage keeps row by row, one per `value`: they are
-    never part of a document, and change by `RowChanges`.
+    never part of a document, and change by `RowChanges`. `unversioned` names paths whose values change
+    without the version, as they belong to other resources: what shows them is never "not modified".
     """
 
     name: str
@@ -53,6 +54,7 @@ class ResourceType:
     sorts: bool = False
     seeks: bool = False
     by_row: frozenset[str] = frozenset()
+    unversioned: frozenset[str] = frozenset()
     shows_documents: bool = field(init=False, repr=False, compare=False)
     """Whether everything that clients write is returned by default, so that text can be sent."""
     not_in_documents: frozenset[str] = field(init=False, repr=False, compare=False)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _USER: Final = "user"
 _GROUP: Final = "group"
+_ENDPOINTS: Final = frozenset({"Users", "Groups"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def _coming(
     for member in sorted(users_gone(connection, strangers)):
         raise InvalidValue(f"members: User {quoted(member)} is deleted.")
     for member in sorted(strangers):
-        _check_stranger(member)
+        _check_stranger(member, rows[member].get("$ref"))
     for member, kind in known.items():
         if str(rows[member].get("type", kind)).casefold() != kind:
             raise InvalidValue(f"members: {quoted(member)} is a {kind.title()}, by its id.")
@@ -127,8 +128,16 @@ def _coming(
     return Moves(frozenset(users), frozenset(groups), frozenset(strangers))
 
 
-def _check_stranger(member: str) -> None:
-    """Refuse what no resource can be called (RFC 7643, 3.1), and what no index can hold."""
+def _check_stranger(member: str, reference: object) -> None:
+    """Refuse what no resource can be called (RFC 7643, 3.1), and what no index can hold.
+
+    Refused is also a `$ref` to another User or Group, who would not be a member in spite of it.
+    """
+    *_, endpoint, last = ("", *str(reference).split("/"))
+    if endpoint in _ENDPOINTS and last != member:
+        raise InvalidValue(
+            f"members: $ref {quoted(str(reference))} leads to somebody else than {quoted(member)}; leave it."
+        )
     if member.casefold().startswith("bulkid:"):
         raise InvalidValue(f"members: {quoted(member)} has a meaning in Bulk requests alone.")
     checked_key("members.value", member)
@@ -140,7 +149,7 @@ def _check_reference(member: str, kind: str, reference: object) -> None:
         return
     *before, last = str(reference).split("/")
     endpoint = before[-1] if before else ""
-    if last != member or endpoint in {"Users", "Groups"} - {f"{kind.title()}s"}:
+    if last != member or endpoint in _ENDPOINTS - {f"{kind.title()}s"}:
         raise InvalidValue(
             f"members: {quoted(member)} is a {kind.title()}, and $ref {quoted(str(reference))}"
             " leads elsewhere; leave it."

@@ -108,6 +108,7 @@ USER_TYPE: Final = ResourceType(
     operations=_OPERATIONS | {Operation.CREATE, Operation.REPLACE},
     sorts=True,
     seeks=True,
+    unversioned=frozenset({"groups", f"{USER_EXTENSION.id}:{_MOBILE_IDS.name}"}),
 )
 GROUP_TYPE: Final = ResourceType(
     name="Group",
@@ -118,6 +119,7 @@ GROUP_TYPE: Final = ResourceType(
     sorts=True,
     seeks=True,
     by_row=frozenset({"members"}),
+    unversioned=frozenset({"members.display"}),
 )
 
 MOBILE_ID: Final = Schema(

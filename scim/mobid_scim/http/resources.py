@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
-from flask import Response, after_this_request, g, request
+from flask import Response, after_this_request, g
 
 from mobid_scim import search_request, wire
 from mobid_scim.dialect import Dialect
@@ -108,7 +108,7 @@ class ResourceViews(Generic[CallerT]):
         caller = self._caller(scope, Operation.READ)
         projection = reading.projection(scope, self._service.dialect_of(caller))
         stored = self._service.get(caller, scope, resource_id, projection)
-        if request.if_none_match and reading.is_known(stored.version):
+        if reading.is_known(stored.version) and projection.is_versioned():
             return with_version(Response(status=304), stored)
         return self._present(stored, projection)
 

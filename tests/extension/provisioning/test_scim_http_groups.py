@@ -216,6 +216,18 @@ class TestMembers:
         assert gone.status_code == 200
         assert [one["value"] for one in read(hr, path)["members"]] == [anne]
 
+    def test_are_no_strangers_whose_reference_leads_to_somebody(self, hr: SCIM) -> None:
+        """A misspelled id beside the right URL: the one who is meant would not be a member."""
+        anne = hr.create("anne")
+        for value, reference in (("nne", f"{BASE}/Users/{anne['id']}"), ("nne", "../Groups/x")):
+            refused = send(hr, "Wheel", members=[{"value": value, "$ref": reference}])
+            assert refused.status_code == 400
+            assert "leads to somebody else" in refused.json["detail"]
+        for reference in ("https://hr.example/Users/nne", "https://hr.example/people/7", None):
+            assert (
+                send(hr, "Wheel", members=[{"value": "nne", "$ref": reference}]).status_code == 201
+            )
+
     def test_may_be_strangers_in_every_way_of_writing(self, hr: SCIM) -> None:
         """POST and PUT keep them as well, and they go with the group."""
         group = create(hr, "Staff", NOBODY)
@@ -453,6 +465,21 @@ class TestTheGroupsOfAUser:
         assert groups(hr, bert) == []
         ref = read(hr, f"/Users/{anne['id']}")["groups"][0]
         assert (ref["value"], ref["$ref"]) == (inner["id"], f"{BASE}/Groups/{inner['id']}")
+
+    def test_are_never_said_to_be_as_they_were(self, hr: SCIM) -> None:
+        """They change without the user's version: what shows them is 304 to nobody."""
+        anne = hr.create("anne")
+        path = f"/Users/{anne['id']}"
+        group = create(hr, "Inner", anne["id"])
+        answer = hr("GET", path, If_None_Match='W/"1"')
+        assert (answer.status_code, answer.headers["ETag"]) == (200, 'W/"1"')
+        assert [one["display"] for one in answer.json["groups"]] == ["Inner"]
+        shown = "attributes=urn:mobid:scim:schemas:extension:mobileid:2.0:User:mobileIds"
+        assert hr("GET", f"{path}?{shown}", If_None_Match='W/"1"').status_code == 200
+        assert hr("GET", f"{path}?attributes=emails", If_None_Match='W/"1"').status_code == 304
+        named = hr("GET", f"/Groups/{group['id']}?attributes=members.display", If_None_Match="*")
+        assert named.status_code == 200
+        assert hr("GET", f"/Groups/{group['id']}", If_None_Match='W/"1"').status_code == 304
 
     def test_are_found_by(self, hr: SCIM) -> None:
         """By id, by name, by kind of membership; and groups by their members."""
