@@ -65,8 +65,9 @@ def _loaded(schema: Schema, data: bytes) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = schema.load(stranger)
     except ValidationError as error:
-        named = error.messages_dict if isinstance(error.messages, dict) else {"it": error.messages}
-        raise NotAnAnswer(f"{', '.join(sorted(map(str, named)))} is not right") from None
+        # What the stranger calls its fields goes into no message of ours.
+        named = sorted(name for name in error.messages_dict if name in schema.fields)
+        raise NotAnAnswer(f"{', '.join(named) or 'its shape'} is not right") from None
     return loaded
 
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
@@ -56,14 +57,21 @@ class ForkServer:
         return self.owner == os.getpid() and self._process.poll() is None
 
     def exchange(self, request: bytes) -> wire.Reply:
-        """Run one request in a child of its own, or raise SandboxUnavailable."""
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
-                self._hand_over(theirs.fileno())
+        """Run one request in a child of its own, or raise SandboxUnavailable.
+
+        OSError, where this process can open nothing more, is no fault of the fork server.
+        """
+        with ExitStack() as opened:
+            stream, for_child = map(opened.enter_context, socket.socketpair())
+            ending, for_server = map(opened.enter_context, socket.socketpair())
+            self._hand_over(for_child, for_server)
             deadline = time.monotonic() + self._limits.wall_seconds + _GRACE_SECONDS
-            _send(ours, wire.framed(request), deadline)
-            return _reply(ours, deadline)
+            _send(stream, wire.framed(request), deadline)
+            data = _received(stream, wire.MOST_REPLY, deadline)
+            if len(data) > wire.MOST_REPLY:
+                return wire.FLOOD
+            told = _received(ending, wire.MOST_ENDING, deadline)
+        return wire.Reply.of(data, wire.Ending.of(told))
 
     def close(self) -> None:
         """End the fork server and every run of it."""
@@ -99,12 +107,14 @@ class ForkServer:
         lines = said.decode(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else "it said nothing"
 
-    def _hand_over(self, descriptor: int) -> None:
-        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))
+    def _hand_over(self, *theirs: socket.socket) -> None:
+        descriptors = array.array("i", [one.fileno() for one in theirs])
         try:
-            self._control.sendmsg([b"r"], [rights])
+            self._control.sendmsg([b"r"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
         except OSError as error:
             raise SandboxUnavailable("its fork server is gone") from error
+        for one in theirs:
+            one.close()
 
 
 def _started(control: int) -> subprocess.Popen[bytes]:
@@ -130,21 +140,20 @@ def _send(stream: socket.socket, data: bytes, deadline: float) -> None:
         raise SandboxUnavailable("its fork server did not take the request") from error
 
 
-def _reply(stream: socket.socket, deadline: float) -> wire.Reply:
-    """Read until everyone at the other end has closed it, or it is more than a reply can be."""
+def _received(stream: socket.socket, most: int, deadline: float) -> bytes:
+    """Read until everyone at the other end has closed it, or it is more than there can be."""
     data = bytearray()
     try:
-        while len(data) <= wire.MOST_REPLY:
+        while len(data) <= most:
             stream.settimeout(max(0.01, deadline - time.monotonic()))
             part = stream.recv(1 << 16)
             if not part:
                 break
             data += part
     except ConnectionResetError:
-        pass  # the child has ended before it had read everything; what it and the server wrote has been read
+        pass  # the child has ended before it had read everything; what it wrote has been read
     except TimeoutError:
         raise SandboxUnavailable("its fork server does not answer") from None
     except OSError as error:
         raise SandboxUnavailable("its fork server is gone") from error
-    flooded = len(data) > wire.MOST_REPLY
-    return wire.FLOOD if flooded else wire.Reply.of(bytes(data))
+    return bytes(data)

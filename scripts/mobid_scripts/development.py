@@ -60,7 +60,8 @@ class DevelopmentServer:
         except OSError as error:
             raise SandboxUnavailable(f"its interpreter did not start: {error}") from error
         ending = wire.Ending(done.returncode, timed_out=False)
-        return wire.Reply.of(done.stdout[: wire.MOST_REPLY] + ending.packed())
+        flooded = len(done.stdout) > wire.MOST_REPLY
+        return wire.FLOOD if flooded else wire.Reply.of(done.stdout, ending)
 
     def close(self) -> None:
         """Take no more."""

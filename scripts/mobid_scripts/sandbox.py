@@ -129,7 +129,7 @@ class Sandbox:
         data = json.dumps(request).encode()
         if len(data) > wire.MOST_REQUEST:
             raise RequestTooLarge(len(data), wire.MOST_REQUEST)
-        with self._turn():
+        with self._turn(), _descriptors():
             server = self._running()
             try:
                 reply = server.exchange(data)
@@ -182,7 +182,7 @@ class Sandbox:
     def _ended(self, reply: wire.Reply, wrong: NotAnAnswer) -> Outcome:
         """Say how a child ended that left no answer."""
         ending = reply.ending
-        if ending is not None and ending.status == wire.ANSWERED:
+        if ending is not None and ending.status in (wire.ANSWERED, wire.FLOODED):
             clause = f"The answer of the script can not be read: {wrong.reason}"
             return _stopped(Verdict.INVALID_RESULT, Code.BAD_ANSWER, clause)
         return _stopped(Verdict.KILLED_BY_LIMIT, *self._why(ending))
@@ -212,6 +212,17 @@ class Sandbox:
         )
 
 
+@contextmanager
+def _descriptors() -> Iterator[None]:
+    """Say so where this process can open nothing more; the fork server is not to blame and goes on."""
+    try:
+        yield
+    except OSError as error:
+        raise SandboxUnavailable(
+            f"this process can open nothing more ({error.strerror})"
+        ) from error
+
+
 def _barred(source: str) -> Diagnostic | None:
     """Return why a text is not even handed to a child."""
     if (stop := source_text.barrier(source)) is None:
@@ -221,6 +232,8 @@ def _barred(source: str) -> Diagnostic | None:
 
 
 def _answer(reply: wire.Reply) -> bytes:
+    if reply.ending is not None and reply.ending.status == wire.FLOODED:
+        raise NotAnAnswer("it is too long")
     if reply.answer is None or reply.ending is None or reply.ending.status != wire.ANSWERED:
         raise NotAnAnswer("there is none")
     return reply.answer

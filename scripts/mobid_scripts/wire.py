@@ -1,7 +1,8 @@
 """How host, fork server and child talk: frames on a stream, and how the child ended.
 
-For each run the host makes a pair of sockets and hands one end to the fork server. On it: the request (host
-to child), then from the child the layers that stand and its answer, then, from the fork server, the ending.
+For each run the host hands two sockets to the fork server. On the one, the stream, goes the request to the
+child, and back from it the layers that stand and its answer. On the other, which the child never has, the
+fork server says how the child ended: nothing that a child writes can stand in for that, or crowd it out.
 Nothing is pickled.
 """
 
@@ -19,15 +20,17 @@ MOST_REQUEST: Final = 1 << 20
 MOST_LAYERS: Final = 1 << 10
 MOST_ANSWER: Final = 256 << 10
 _LENGTH: Final = struct.Struct("!I")
-_ENDING: Final = struct.Struct("!4si?")
-_MARK: Final = b"done"
-MOST_REPLY: Final = MOST_LAYERS + MOST_ANSWER + 2 * _LENGTH.size + _ENDING.size
+_ENDING: Final = struct.Struct("!i?")
+MOST_ENDING: Final = _ENDING.size
+MOST_REPLY: Final = MOST_LAYERS + MOST_ANSWER + 2 * _LENGTH.size
 
 # How the child ends on its own; any other status is a crash.
 ANSWERED, OUT_OF_MEMORY, TOO_LARGE, LAYER_MISSING = 0, 71, 72, 73
 CRASHED: Final = 1
 NO_PROCESS: Final = 74
 """There was no child at all."""
+FLOODED: Final = 75
+"""It wrote more than our interpreter ever does, which counts before it writes; nobody read on."""
 NO_MORE_PROCESSES: Final = (
     "the system lets it have no more processes; raise the limit, TasksMax or ulimit -u"
 )
@@ -41,31 +44,32 @@ class Ending:
     timed_out: bool
 
     def packed(self) -> bytes:
-        """Return the last bytes of a reply."""
-        return _ENDING.pack(_MARK, self.status, self.timed_out)
+        """Return the bytes that tell it."""
+        return _ENDING.pack(self.status, self.timed_out)
+
+    @classmethod
+    def of(cls, told: bytes) -> Ending | None:
+        """Read what `packed` wrote; None if the fork server ended before it had told it."""
+        return cls(*_ENDING.unpack(told)) if len(told) == _ENDING.size else None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """All that came back on the stream of one run; what is missing is None."""
+    """All that came back of one run; what is missing is None."""
 
     layers: bytes | None
     answer: bytes | None
     ending: Ending | None
 
     @classmethod
-    def of(cls, data: bytes) -> Reply:
-        """Take a reply apart; the child's part of it may be anything."""
-        frames, tail = data[: -_ENDING.size], data[-_ENDING.size :]
-        if len(tail) < _ENDING.size or not tail.startswith(_MARK):
-            return cls(None, None, None)
-        ending = Ending(*_ENDING.unpack(tail)[1:])
-        layers, rest = _first_frame(frames, MOST_LAYERS)
+    def of(cls, data: bytes, ending: Ending | None) -> Reply:
+        """Take apart what a child wrote, which may be anything."""
+        layers, rest = _first_frame(data, MOST_LAYERS)
         answer, rest = _first_frame(rest, MOST_ANSWER)
         return cls(layers, None if rest else answer, ending)
 
 
-FLOOD: Final = Reply(None, None, Ending(TOO_LARGE, timed_out=False))
+FLOOD: Final = Reply(None, None, Ending(FLOODED, timed_out=False))
 
 
 def framed(data: bytes) -> bytes:

@@ -1,8 +1,8 @@
 """The fork server: started by exec, empty environment, one thread, warm; a locked-down child for each run.
 
 It never reads what comes from outside: a request goes past it, straight to the child. Its control socket
-brings one packet with the setup, and then one for each run, with the descriptor of that run's stream. Its end
-is the end of all.
+brings one packet with the setup, and then one for each run, with two descriptors: the stream of that run, for
+the child, and where to tell how the child ended, for us. Its end is the end of all.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MOST_SETUP: Final = 1 << 17
 class _Child:
     pid: int
     deadline: float
-    stream: int
+    telling: int
     timed_out: bool = False
 
 
@@ -69,16 +69,16 @@ class Zygote:
         return max(0.0, first - time.monotonic()) * 1000 + 1
 
     def _take(self) -> bool:
+        descriptors = array.array("i")
         packet, ancillary, _, _ = self._control.recvmsg(
-            1, socket.CMSG_SPACE(array.array("i").itemsize)
+            1, socket.CMSG_SPACE(2 * descriptors.itemsize)
         )
         if not packet:
             return False
-        descriptors = array.array("i")
         for _, _, data in ancillary:
             descriptors.frombytes(data)
-        for stream in descriptors:
-            self._fork(stream)
+        stream, telling = descriptors
+        self._fork(stream, telling)
         return True
 
     def unfit(self) -> str:
@@ -124,17 +124,20 @@ class Zygote:
         os.close(reader)
         return told, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
-    def _fork(self, stream: int) -> None:
+    def _fork(self, stream: int, telling: int) -> None:
         parent = os.getpid()
         try:
             pid = os.fork()
         except OSError:
-            self._tell(stream, wire.Ending(wire.NO_PROCESS, timed_out=False))
-            return
+            pid = None
         if pid == 0:
             _live(stream, parent, self._declaration, self._limits, self._base_memory)
+        os.close(stream)  # the child alone has it, so its end is the end of the stream
+        if pid is None:
+            self._tell(telling, wire.Ending(wire.NO_PROCESS, timed_out=False))
+            return
         watched = os.pidfd_open(pid)
-        self._children[watched] = _Child(pid, time.monotonic() + self._limits.wall_seconds, stream)
+        self._children[watched] = _Child(pid, time.monotonic() + self._limits.wall_seconds, telling)
         self._poll.register(watched, select.POLLIN)
 
     def _reap(self, watched: int) -> None:
@@ -142,23 +145,21 @@ class Zygote:
         self._poll.unregister(watched)
         os.close(watched)
         _, status = os.waitpid(child.pid, 0)
-        self._tell(child.stream, wire.Ending(os.waitstatus_to_exitcode(status), child.timed_out))
+        self._tell(child.telling, wire.Ending(os.waitstatus_to_exitcode(status), child.timed_out))
 
     @staticmethod
     def _tell(descriptor: int, ending: wire.Ending) -> None:
-        with socket.socket(fileno=descriptor) as stream:
-            try:
-                # A stream full of what nobody reads shall not stop the server; the host sees the flood.
-                stream.send(ending.packed(), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-            except OSError:
-                return  # the host has gone away, or the child has flooded it
+        with socket.socket(fileno=descriptor) as told, contextlib.suppress(BrokenPipeError):
+            told.send(
+                ending.packed()
+            )  # the first and last on it, so there is room; or the host has gone
 
     def _end_late(self) -> None:
         now = time.monotonic()
         for watched, child in self._children.items():
             if now >= child.deadline and not child.timed_out:
-                self._children[watched] = _Child(
-                    child.pid, child.deadline + 1, child.stream, timed_out=True
+                self._children[watched] = replace(
+                    child, deadline=child.deadline + 1, timed_out=True
                 )
                 signal.pidfd_send_signal(watched, signal.SIGKILL)
 

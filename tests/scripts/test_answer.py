@@ -204,16 +204,16 @@ def test_brackets_in_text_are_no_nesting(product: Product) -> None:
 
 @given(st.binary(max_size=60))
 def test_any_bytes_can_be_taken_apart(data: bytes) -> None:
-    """The reply on the stream is the child's, too; only the server's mark at its end makes it one."""
-    reply = wire.Reply.of(data)
-    assert reply.ending is None
-    ending = wire.Ending(0, timed_out=False)
-    assert wire.Reply.of(data + ending.packed()).ending == ending
+    """What is on the stream is the child's; how it ended is not, and nothing on the stream changes it."""
+    ending = wire.Ending(-31, timed_out=False)
+    assert wire.Reply.of(data, ending).ending == ending
+    assert wire.Ending.of(ending.packed()) == ending
+    assert wire.Ending.of(data[: wire.MOST_ENDING - 1]) is None
 
 
 def test_a_reply_is_layers_answer_and_ending() -> None:
     """What is written in order is read in order; a trailing extra makes the answer none."""
     ending = wire.Ending(-9, timed_out=True)
     frames = wire.framed(b"layers") + wire.framed(b"answer")
-    assert wire.Reply.of(frames + ending.packed()) == wire.Reply(b"layers", b"answer", ending)
-    assert wire.Reply.of(frames + b"more" + ending.packed()).answer is None
+    assert wire.Reply.of(frames, ending) == wire.Reply(b"layers", b"answer", ending)
+    assert wire.Reply.of(frames + b"more", ending).answer is None
