@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 from typing_extensions import override
 
-from mobid.storage.engine import _QUEUE, _WRITES, _Writers
+from mobid.storage.engine import _QUEUE, _Writers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,7 +88,7 @@ class Turns:
         assert self._go.wait(self.PATIENCE), "Nobody let this thread go on."
 
     def _begins(self, connection: Connection) -> None:
-        if connection.get_execution_options().get(_WRITES):
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
             self.turn()
 
 

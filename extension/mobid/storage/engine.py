@@ -3,19 +3,23 @@
 SQLite has one writer at a time. Its own waiting is unfair, so the writers of one process queue at a
 lock of ours first, and then begin with BEGIN IMMEDIATE. PostgreSQL writes at READ COMMITTED, and
 reads without a transaction round its statements.
+
+Only `Transactions` begins them: on SQLite, a connection that is taken from the engine itself commits
+each statement.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, SQLAlchemyError
 
 from mobid.storage.errors import DatabaseUnavailable, UnsuitableDatabase, from_database
 from mobid.storage.tables import metadata
@@ -25,12 +29,17 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 _QUEUE: Final = "mobid_writers"
-_WRITES: Final = "mobid_writes"
+_RESTED_SINCE: Final = "mobid_rested_since"
 _CONNECTIONS: Final = 20
 _PATIENCE: Final = timedelta(seconds=30)
 """How long a writer waits for other writers before its caller is told to come back later."""
+_RESTED: Final = 5.0
+"""Seconds after which a connection to PostgreSQL is asked whether it is still there. A server that has
+gone since then costs one request a 503, which is the same as if it had gone during that request."""
 
 Version = tuple[int, int, int]
 
@@ -87,7 +96,7 @@ class Transactions:
     def begin(self) -> Iterator[Connection]:
         """Begin one that writes; unless the caller commits, it is rolled back."""
         with _queue(self._engine), translated(), self._engine.connect() as connection:
-            connection.execution_options(**{_WRITES: True}).begin()
+            _begin_to_write(connection)
             with _left_clean(connection):
                 yield connection
 
@@ -112,7 +121,7 @@ class Transactions:
             _unchecked_references(connection),
             _left_clean(connection),
         ):
-            connection.execution_options(**{_WRITES: True}).begin()
+            _begin_to_write(connection)
             yield connection
             _check_references(connection)
             connection.commit()
@@ -123,6 +132,8 @@ class Transactions:
         with translated(), self._engine.connect() as connection:
             if is_postgresql(self._engine):
                 connection.execution_options(isolation_level="AUTOCOMMIT")
+            else:
+                _begin_to_read(connection)
             yield connection
 
 
@@ -141,6 +152,19 @@ def translated() -> Iterator[None]:
         if meaning is error:
             raise
         raise meaning from error
+
+
+def _begin_to_write(connection: Connection) -> None:
+    connection.begin()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_to_read(connection: Connection) -> None:
+    raw = connection.connection.driver_connection
+    if isinstance(raw, sqlite3.Connection):
+        # It cannot fail, as SQLite takes no lock yet: so it need not go through SQLAlchemy.
+        raw.execute("BEGIN")
 
 
 @contextmanager
@@ -215,15 +239,35 @@ def _open_postgresql(address: URL, connections: int, patience: timedelta) -> Eng
         "timezone=UTC",
     )
     options = " ".join(f"-c {setting}" for setting in settings)
-    return create_engine(
+    engine = create_engine(
         address.set(drivername="postgresql+psycopg"),
         connect_args={"options": options, "application_name": "mobid"},
         pool_size=connections,
         max_overflow=0,
-        pool_pre_ping=True,
         hide_parameters=True,
         isolation_level="READ COMMITTED",
     )
+
+    def ask_if_rested(raw: DBAPIConnection, record: ConnectionPoolEntry, _fairy: object) -> None:
+        since = record.info.get(_RESTED_SINCE)
+        if since is not None and time.monotonic() - since > _RESTED:
+            _ask(engine, raw)
+
+    event.listen(engine, "checkout", ask_if_rested)
+    event.listen(engine, "checkin", _note_rest)
+    return engine
+
+
+def _ask(engine: Engine, raw: DBAPIConnection) -> None:
+    """Raise `InvalidatePoolError`, which opens new connections, if the server does not answer."""
+    try:
+        engine.dialect.do_ping(raw)
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
+
+
+def _note_rest(_raw: object, record: ConnectionPoolEntry) -> None:
+    record.info[_RESTED_SINCE] = time.monotonic()
 
 
 def _open_sqlite(address: URL, connections: int, patience: timedelta) -> Engine:
@@ -243,7 +287,6 @@ def _open_sqlite(address: URL, connections: int, patience: timedelta) -> Engine:
         _prepare_sqlite(connection, patience)
 
     event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -254,14 +297,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, patience: timedelta) -> None
     connection.execute(f"PRAGMA journal_mode = {journal_for(sqlite3.sqlite_version_info)}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get(_WRITES, False):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    elif isinstance(raw := connection.connection.driver_connection, sqlite3.Connection):
-        # It cannot fail, as SQLite takes no lock yet: so it need not go through SQLAlchemy.
-        raw.execute("BEGIN")
 
 
 def _milliseconds(time: timedelta) -> int:

@@ -157,7 +157,7 @@ def holding(engine: Engine, path: str) -> Iterator[Connection]:
         if is_postgresql(engine):
             hold(connection, user_id)
         else:
-            connection.execution_options(mobid_writes=True).begin()
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
         connection.rollback()
 

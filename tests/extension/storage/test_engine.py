@@ -9,15 +9,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 
 from mobid.storage import DatabaseUnavailable, Transactions, UnsuitableDatabase, open_engine
-from mobid.storage.engine import Journal, journal_for
+from mobid.storage.engine import _RESTED, _RESTED_SINCE, Journal, journal_for
 from mobid.storage.users import insert_user
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy import Engine
+    from sqlalchemy.pool import ConnectionPoolEntry
     from tests.conftest import Database
     from tests.extension.storage.conftest import Make
 
@@ -207,6 +209,39 @@ class TestAConnectionThatIsLost:
         words = r"not available \((OperationalError|IdleInTransactionSessionTimeout)\)"
         with pytest.raises(DatabaseUnavailable, match=words):
             be_stopped()
+
+    def test_after_a_rest_nobody_notices(self, postgresql_database: Database) -> None:
+        """A connection that nobody has used for a while is asked first whether it is still there."""
+        engine = open_engine(postgresql_database.url)
+        event.listen(engine, "checkin", _has_rested)
+        end_connection(engine, by=postgresql_database)
+        with Transactions(engine).reading() as connection:
+            assert connection.execute(COUNT_USERS).scalar() == 0
+        engine.dispose()
+
+    def test_while_it_was_in_use_costs_one_transaction(self, postgresql_database: Database) -> None:
+        """One that was used a moment ago is not asked: the next is told to come back, and then can."""
+        engine = open_engine(postgresql_database.url)
+        end_connection(engine, by=postgresql_database)
+        with pytest.raises(DatabaseUnavailable), Transactions(engine).reading() as connection:
+            connection.execute(COUNT_USERS)
+        with Transactions(engine).reading() as connection:
+            assert connection.execute(COUNT_USERS).scalar() == 0
+        engine.dispose()
+
+
+def _has_rested(_raw: object, record: ConnectionPoolEntry) -> None:
+    """Let a connection that is given back look as if that was long ago."""
+    record.info[_RESTED_SINCE] -= 2 * _RESTED
+
+
+def end_connection(engine: Engine, *, by: Database) -> None:
+    """Use a connection of an engine, and have the server end it when it is given back."""
+    with Transactions(engine).reading() as connection:
+        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    end = text("SELECT pg_terminate_backend(:pid, 5000)")
+    with Transactions(by.engine).reading() as connection:
+        assert connection.execute(end, {"pid": pid}).scalar_one() is True
 
 
 class TestReading:
