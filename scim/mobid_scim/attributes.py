@@ -99,6 +99,10 @@ class Schema:
         """Return the attribute of that name, in any case (RFC 7643, 2.1)."""
         return self._by_name.get(name.lower())
 
+    def attribute_names(self) -> list[str]:
+        """Return the names of its attributes, to suggest one of them."""
+        return [attribute.name for attribute in self.attributes]
+
 
 def _index(attributes: Iterable[Attribute]) -> Mapping[str, Attribute]:
     return {known.name.lower(): known for known in attributes}

@@ -66,13 +66,10 @@ def resolve(text: str, scope: ResourceType, *, error: type[SCIMError]) -> Path:
     if matched is None:
         raise error(f"{quoted(text)} is no attribute path of the form name, name.sub or URN:name.")
     name, sub_name = matched.groups()
-    if extension is None:
-        attribute, known = scope.attribute(name), scope.attribute_names()
-    else:
-        schema = scope.extension(extension)
-        attribute = schema.attribute(name) if schema else None
-        known = [each.name for each in schema.attributes] if schema else []
+    schema = None if extension is None else scope.extension(extension)
+    attribute = (schema or scope).attribute(name)
     if attribute is None:
+        known = (schema or scope).attribute_names()
         raise error(unknown(name, of=extension or scope.name, known=known))
     if sub_name is None:
         return Path(attribute, None, extension)
@@ -96,10 +93,12 @@ def split_urn(text: str, scope: ResourceType) -> tuple[str | None, str]:
     The core schema's URN is left out; an extension's comes back as it is defined. An extension
     alone, without an attribute, leaves an empty rest.
     """
-    lower = text.lower()
+    if ":" not in text:
+        return None, text
+    below = f"{text.lower()}:"
     extensions = [extension.schema.id for extension in scope.extensions]
     for urn in sorted((scope.schema.id, *extensions), key=len, reverse=True):
-        if lower == urn.lower() or lower.startswith(f"{urn.lower()}:"):
+        if below.startswith(f"{urn.lower()}:"):
             owner = None if urn == scope.schema.id else urn
             return owner, text[len(urn) + 1 :]
     return None, text

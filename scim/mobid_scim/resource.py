@@ -108,8 +108,7 @@ class ResourceType:
 
     def attribute_names(self) -> list[str]:
         """Return the names of common and core attributes, to suggest one of them."""
-        known = (*COMMON_ATTRIBUTES, *self.schema.attributes)
-        return [attribute.name for attribute in known]
+        return [*(common.name for common in COMMON_ATTRIBUTES), *self.schema.attribute_names()]
 
 
 def _shown_by_default(attribute: Attribute) -> bool:
