@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from mobid.domain.actors import ActorKind
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
@@ -58,7 +60,14 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
 )
 # Every form has a sign that is none of these, or a word of 24 characters and more; what each line of
 # the log says again and again has not, and need not be searched for each of them.
-_HARMLESS: Final = re.compile(r"(?:\w{0,23}[/<>])*\w{0,23}", re.ASCII)
+_HARMLESS: Final = re.compile(
+    r"(?:\w{0,23}[/<>])*\w{0,23}"
+    # The id of a request, a time, and who has asked.
+    r"|[0-9a-f]{32}"
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
+    rf"|(?:{'|'.join(ActorKind)}):\w{{0,23}}",
+    re.ASCII,
+)
 _SECRET_NAME: Final = re.compile(rf"(?i){_NAMES}|authorization|cookie")
 
 
