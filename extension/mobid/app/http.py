@@ -17,6 +17,7 @@ from mobid.app import access
 from mobid.app.errors import meaning_of
 from mobid.app.readiness import readiness_of
 from mobid.app.scim import authenticate_scim, dialect_of, scim_error_of
+from mobid.app.sessions import Sessions
 from mobid.auth.sessions import cookie_settings
 from mobid.provisioning import SCIM_PREFIX
 from mobid.storage.tables.access import Audience
@@ -41,6 +42,7 @@ def create_app(product: Product) -> Flask:
     """Return an application over a product. Nothing is global: two live in one process."""
     settings = product.settings
     app = Flask("mobid", static_folder=None, template_folder=None)
+    app.session_interface = Sessions()
     app.secret_key = product.keys.session.reveal()
     app.config.update(cookie_settings(settings.public_url), MAX_CONTENT_LENGTH=LARGEST_BODY)
     if settings.trusted_proxies:
