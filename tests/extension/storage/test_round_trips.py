@@ -73,8 +73,8 @@ class TestUsers:
         gone = replace(row, state=UserState.DELETED, deleted_at=MOMENT, version=2)
         with transactions.writing() as connection:
             insert_user(connection, row)
-            assert update_user(connection, gone, version=1)
-            assert not update_user(connection, gone, version=1)
+            assert update_user(connection, row, gone)
+            assert not update_user(connection, row, gone)
             insert_user(connection, make.user_row(user_name_key=row.user_name_key))
         with units() as unit:
             assert unit.users.lock(row.id).state is UserState.DELETED
