@@ -17,11 +17,15 @@ def merged(attribute: Attribute, current: object, value: object, place: str) -> 
         raise InvalidValue(f"{place} is complex; send an object.")
     # Required sub-attributes may be there already, so each member is checked alone.
     after = dict(current) if isinstance(current, dict) else {}
+    given: set[str] = set()
     for name, member in value.items():
         sub = attribute.sub(name)
         if sub is None:
             known = [each.name for each in attribute.sub_attributes]
             raise InvalidSyntax(unknown(name, of=place, known=known))
+        if sub.name in given:
+            raise InvalidSyntax(f"{place}.{sub.name} comes twice, in different case.")
+        given.add(sub.name)
         if not sub.read_only:
             set_member(after, sub, member, f"{place}.{sub.name}")
     for sub in attribute.sub_attributes:

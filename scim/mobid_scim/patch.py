@@ -127,5 +127,6 @@ def _put(owner: Values, name: str, value: Values) -> None:
 
 def _check_same(operation: PatchOperation, current: object) -> None:
     """Let a client write back what it read; anything else is against readOnly."""
-    if operation.target.chosen is not None or operation.value != current:
+    written = None if operation.value in ([], {}) else operation.value
+    if operation.target.chosen is not None or written != current:
         raise Mutability(f"{operation.target} is readOnly; only the provider changes it.")

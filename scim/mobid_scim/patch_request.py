@@ -17,7 +17,7 @@ from mobid_scim.filter import Filter, ValuePath, parse, to_text
 from mobid_scim.message import read_members, read_message
 from mobid_scim.path import Path, quoted, resolve, resolve_sub, split_urn, unknown
 from mobid_scim.resource import ResourceType, Values
-from mobid_scim.validation import canonical_name, known_schemas
+from mobid_scim.validation import known_schemas, named_as_defined
 
 PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 MAX_OPERATIONS: Final = 100
@@ -161,8 +161,7 @@ def _of_attributes(kind: Kind, value: object, scope: ResourceType) -> Iterator[P
     """Yield what a value without a path asks for, attribute by attribute."""
     if not isinstance(value, dict):
         raise InvalidValue(f'Without a path, the value of "{kind}" is an object.')
-    for name, member in value.items():
-        canonical = canonical_name(name, scope)
+    for canonical, member in named_as_defined(value, scope).items():
         attribute = scope.attribute(canonical)
         schema = scope.extension(canonical)
         if canonical == "schemas":
@@ -175,13 +174,14 @@ def _of_attributes(kind: Kind, value: object, scope: ResourceType) -> Iterator[P
 
 def _of_extension(kind: Kind, schema: Schema, value: object) -> Iterator[PatchOperation]:
     """Yield what is asked of an extension; to remove it is to remove all that clients write."""
-    if kind is Kind.REMOVE:
+    if kind is Kind.REMOVE or (kind is Kind.REPLACE and value is None):
         for attribute in schema.attributes:
             if not attribute.read_only:
-                yield _operation(kind, Target(Path(attribute, None, schema.id)), None)
+                yield _operation(Kind.REMOVE, Target(Path(attribute, None, schema.id)), None)
         return
     if not isinstance(value, dict):
         raise InvalidValue(f"{schema.id} is an object with the attributes of the extension.")
+    given: set[str] = set()
     for name, member in value.items():
         known = schema.attribute(name)
         if known is None and name.lower() == "schemas" and member == [schema.id]:
@@ -189,6 +189,9 @@ def _of_extension(kind: Kind, schema: Schema, value: object) -> Iterator[PatchOp
         if known is None:
             names = [each.name for each in schema.attributes]
             raise InvalidSyntax(unknown(name, of=schema.id, known=names))
+        if known.name in given:
+            raise InvalidSyntax(f"{schema.id}:{known.name} comes twice, in different case.")
+        given.add(known.name)
         yield _operation(kind, Target(Path(known, None, schema.id)), member)
 
 

@@ -73,9 +73,11 @@ def from_body(body: object) -> SearchRequest:
     """Read a SearchRequest message, or raise InvalidSyntax or InvalidValue."""
     members = read_message(body, SEARCH_REQUEST, PARAMETERS, "a SearchRequest message")
     assigned = {name: value for name, value in members.items() if value is not None}
+    # No names at all are no choice, as an empty array is the same as null (RFC 7643, 2.5).
+    chosen = [name for name in _LISTS if assigned.get(name, []) != []]
     texts: dict[str, str] = {}
     texts |= {name: _text(name, assigned[name]) for name in _TEXTS if name in assigned}
-    texts |= {name: _names(name, assigned[name]) for name in _LISTS if name in assigned}
+    texts |= {name: _names(name, assigned[name]) for name in chosen}
     return _request(texts, _integers(assigned))
 
 

@@ -26,7 +26,9 @@ def read_resource(body: object, scope: ResourceType) -> Resource:
     the same as absent (RFC 7643, 2.5). Raises InvalidSyntax for what is no such resource, and
     InvalidValue for values that do not fit or required ones that are missing.
     """
-    named = _named(body, scope)
+    if not isinstance(body, dict):
+        raise InvalidSyntax(f"The body is no JSON object; send one {scope.name}.")
+    named = named_as_defined(body, scope)
     urns = _schemas(named.pop("schemas", None), scope)
     values: Values = {}
     for name, value in named.items():
@@ -107,20 +109,18 @@ def _lacks(values: Mapping[str, object], attribute: Attribute) -> bool:
     return attribute.name not in values and attribute.instead not in values
 
 
-def _named(body: object, scope: ResourceType) -> Values:
+def named_as_defined(body: Mapping[str, object], scope: ResourceType) -> Values:
     """Return the members under the names of their definitions; case does not matter."""
-    if not isinstance(body, dict):
-        raise InvalidSyntax(f"The body is no JSON object; send one {scope.name}.")
     named: Values = {}
     for name, value in body.items():
-        canonical = canonical_name(name, scope)
+        canonical = _canonical_name(name, scope)
         if canonical in named:
             raise InvalidSyntax(f"{canonical} comes twice, in different case.")
         named[canonical] = value
     return named
 
 
-def canonical_name(name: str, scope: ResourceType) -> str:
+def _canonical_name(name: str, scope: ResourceType) -> str:
     """Return the name of a top-level attribute or extension as it is defined."""
     if attribute := scope.attribute(name):
         return attribute.name
@@ -183,7 +183,8 @@ def _read_members(value: Mapping[str, object], owner: Attribute | Schema, place:
             raise InvalidSyntax(f"{place}{separator}{attribute.name} comes twice.")
         found[attribute.name] = read_value(member, attribute, f"{place}{separator}{attribute.name}")
     kept = {known.name: found[known.name] for known in parts if found.get(known.name) is not None}
-    if kept and isinstance(owner, Attribute):
+    # What holds nothing that is kept is none that could be left out in silence.
+    if value and isinstance(owner, Attribute):
         for part in parts:
             if _lacks(kept, part):
                 raise InvalidValue(f"{place}{separator}{part.name} is required.")

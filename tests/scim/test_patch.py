@@ -129,6 +129,19 @@ class TestReplace:
         after = patched(a_user(users, title="x"), {"op": "replace", "path": "title", "value": None})
         assert "title" not in after.values
 
+    @pytest.mark.parametrize(
+        "operation", [{"path": ENTERPRISE, "value": None}, {"value": {ENTERPRISE: None}}]
+    )
+    def test_null_unassigns_an_extension(
+        self, operation: dict[str, object], users: ResourceType
+    ) -> None:
+        """With and without a path; null alone cannot be added."""
+        before = a_user(users, **{ENTERPRISE: {"department": "Finance"}})
+        after = patched(before, {"op": "replace"} | operation)
+        assert ENTERPRISE not in after.values
+        with pytest.raises(InvalidValue, match="is an object with the attributes"):
+            patched(before, {"op": "add"} | operation)
+
     def test_operations_build_on_each_other(self, users: ResourceType) -> None:
         """They apply in their order."""
         after = patched(
@@ -196,6 +209,7 @@ class TestMutability:
         """The same value changes nothing, so it is no offence."""
         before = a_user(users)
         assert patched(before, {"op": "replace", "value": before.values}) == before
+        assert patched(before, {"op": "replace", "value": {"groups": []}}) == before
 
     @pytest.mark.parametrize(
         "operation",
@@ -266,6 +280,25 @@ class TestWhatIsRefused:
                 message({"op": "add", "value": {ENTERPRISE: {"foo": 1}}}),
                 InvalidSyntax,
                 'no attribute "foo"',
+            ),
+            (
+                message({"op": "replace", "value": {"title": "a", "TITLE": "b"}}),
+                InvalidSyntax,
+                "title comes twice, in different case",
+            ),
+            (
+                message(
+                    {"op": "replace", "path": "name", "value": {"givenName": "a", "GIVENNAME": "b"}}
+                ),
+                InvalidSyntax,
+                r"name\.givenName comes twice, in different case",
+            ),
+            (
+                message(
+                    {"op": "add", "path": ENTERPRISE, "value": {"division": "a", "Division": "b"}}
+                ),
+                InvalidSyntax,
+                f"{ENTERPRISE}:division comes twice, in different case",
             ),
             (
                 message({"op": "replace", "path": "active", "value": "True"}),

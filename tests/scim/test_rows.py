@@ -131,6 +131,16 @@ class TestPatch:
                 "members has 10001 values; at most 10000",
             ),
             ({"op": "add", "path": "members", "value": None}, InvalidValue, "null cannot be added"),
+            (
+                {"op": "add", "path": "members", "value": [{"value": None}]},
+                InvalidValue,
+                "value is required",
+            ),
+            (
+                {"op": "add", "path": "members", "value": [{"display": "Ann"}]},
+                InvalidValue,
+                "value is required",
+            ),
         ],
     )
     def test_what_needs_more_than_keys_is_refused(

@@ -67,10 +67,11 @@ class TestBelowAnEndpoint:
         ListResponse[User[EnterpriseUser]].model_validate(found)
 
     def test_without_members_it_is_everything(self, people: FlaskClient) -> None:
-        """As without parameters; null is absent."""
+        """As without parameters; null is absent, and so is an empty array (RFC 7643, 2.5)."""
         everything = people.get("/scim/v2/Users").get_json(force=True)
         assert post(people, "/Users/.search") == everything
         assert post(people, "/Users/.search", filter=None, count=None) == everything
+        assert post(people, "/Users/.search", attributes=[], excludedAttributes=[]) == everything
 
     def test_excluded_attributes_are_left_out(self, people: FlaskClient) -> None:
         """RFC 7644, 3.9."""
@@ -104,7 +105,8 @@ class TestBelowAnEndpoint:
             ({"sortOrder": "up"}, 400, "invalidValue", "ascending or descending"),
             ({"sortBy": "foo"}, 400, "invalidValue", 'no attribute "foo"'),
             ({"filter": "foo pr"}, 400, "invalidFilter", 'no attribute "foo"'),
-            ({"attributes": [], "excludedAttributes": []}, 400, "invalidValue", "not both"),
+            ({"attributes": ["id"], "excludedAttributes": ["id"]}, 400, "invalidValue", "not both"),
+            ({"sortBy": []}, 400, "invalidSyntax", "sortBy of a SearchRequest message is a string"),
             ({"cursor": ""}, 501, None, "Paging by cursor is not available"),
         ],
     )
