@@ -190,6 +190,16 @@ class TestEntra:
         entra.patch({"op": "Remove", "path": "members", "value": []}, path="/Groups/g4")
         assert members(entra) == ["u1", "u2"]
 
+    def test_a_value_of_another_type_is_not_removed_along(self, entra: Provider) -> None:
+        """RFC 7643, 2.4: with another type it is another value; without one, all of them are meant."""
+        emails = [{"value": "a@x", "type": kind} for kind in ("work", "home", "other")]
+        body = {"schemas": [CORE], "userName": "babs", "emails": emails}
+        entra.plainly("PUT", "/Users/u1", body)
+        found = entra.patch({"op": "Remove", "path": "emails", "value": emails[:2]})
+        assert found["emails"] == emails[2:]
+        found = entra.patch({"op": "Remove", "path": "emails", "value": {"value": "A@X"}})
+        assert "emails" not in found
+
     def test_many_members_are_removed_at_once(self, entra: Provider) -> None:
         """More than one filter can name."""
         gone = [{"value": f'x"\\{at}é'} for at in range(500)]

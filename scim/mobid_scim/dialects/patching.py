@@ -72,15 +72,15 @@ class RemovalByValue(Rule):
 
     @staticmethod
     def _filtered(item: object, scope: ResourceType) -> Iterator[object]:
-        ids = _values_to_remove(item, scope)
-        if ids is None or not isinstance(item, dict):
+        every = _terms_to_remove(item, scope)
+        if every is None or not isinstance(item, dict):
             yield item
             return
         kept = {name: each for name, each in item.items() if name != "value"}
-        for begin in range(0, len(ids), _PER_FILTER):
-            terms = [f"value eq {_text(each)}" for each in ids[begin : begin + _PER_FILTER]]
+        for begin in range(0, len(every), _PER_FILTER):
+            terms = every[begin : begin + _PER_FILTER]
             yield kept | {"path": f"{item['path']}[{' or '.join(terms)}]"}
-        if not ids:
+        if not every:
             yield _NOTHING
 
 
@@ -140,17 +140,27 @@ def _is_removal(item: Values) -> bool:
     return str(item.get("op")).lower() == Kind.REMOVE and "value" in item
 
 
-def _values_to_remove(item: object, scope: ResourceType) -> list[str] | None:
-    """Return what a removal names in its value, or None if it is no such removal."""
+def _terms_to_remove(item: object, scope: ResourceType) -> list[str] | None:
+    """Return filters for what a removal names in its value, or None if it is no such removal."""
     if not isinstance(item, dict) or not _is_removal(item) or "[" in str(item.get("path")):
         return None
     attribute = attribute_at(item.get("path"), scope)
     if attribute is None or not attribute.multi_valued or attribute.sub("value") is None:
         return None
     given = item["value"] if isinstance(item["value"], list) else [item["value"]]
-    ids = [each["value"] for each in given if isinstance(each, dict) and "value" in each]
-    texts = [each for each in ids if isinstance(each, str)]
-    return texts if len(texts) == len(given) else None
+    by_type = attribute.name not in scope.by_row and attribute.sub("type") is not None
+    terms = [_term(each, by_type=by_type) for each in given]
+    known = [each for each in terms if each is not None]
+    return known if len(known) == len(terms) else None
+
+
+def _term(value: object, *, by_type: bool) -> str | None:
+    """Return the filter for one value: where there are types, it is another one with another type."""
+    if not isinstance(value, dict) or not isinstance(value.get("value"), str):
+        return None
+    term = f"value eq {_text(value['value'])}"
+    kind = value.get("type")
+    return f"({term} and type eq {_text(kind)})" if by_type and isinstance(kind, str) else term
 
 
 def _described(tree: Filter) -> Values | None:
