@@ -101,7 +101,7 @@ class TestWhatIsRefused:
         """405 with what is allowed."""
         answer = client.open(f"/scim/v2{path}", method=method)
         assert answer.status_code == 405
-        assert answer.headers["Allow"] == "GET"
+        assert answer.headers["Allow"] == "GET, HEAD"
 
     @pytest.mark.parametrize("path", ["/ResourceTypes/Device", "/Schemas/urn:x"])
     def test_what_is_not_there_is_not_found(self, path: str, client: FlaskClient) -> None:

@@ -441,6 +441,7 @@ class TestDelete:
         create(client)
         answer = client.delete("/scim/v2/Users/u1")
         assert (answer.status_code, answer.data) == (204, b"")
+        assert "Content-Type" not in answer.headers
         refused(client.get("/scim/v2/Users/u1"), 404)
         refused(client.delete("/scim/v2/Users/u1"), 404)
 
@@ -477,11 +478,11 @@ class TestWhatIsNotThere:
     @pytest.mark.parametrize(
         ("method", "path", "allow"),
         [
-            ("PUT", "/Users", "GET, POST"),
-            ("DELETE", "/Users/", "GET, POST"),
-            ("POST", "/Users/u1", "GET, PUT, PATCH, DELETE"),
+            ("PUT", "/Users", "GET, HEAD, POST"),
+            ("DELETE", "/Users/", "GET, HEAD, POST"),
+            ("POST", "/Users/u1", "GET, HEAD, PUT, PATCH, DELETE"),
             ("GET", "/Bulk", "POST"),
-            ("OPTIONS", "/Users", "GET, POST"),
+            ("OPTIONS", "/Users", "GET, HEAD, POST"),
             ("TRACE", "/Users/.search", "POST"),
         ],
     )

@@ -35,6 +35,7 @@ class TestMinimal:
         """A creation stays 201, as its Location is what the client needs."""
         answer = send(client, method, "return=minimal")
         assert (answer.status_code, answer.data) == (status, b"")
+        assert "Content-Type" not in answer.headers
         assert answer.headers["ETag"] == tag
         assert answer.headers["Preference-Applied"] == "return=minimal"
         if method == "POST":

@@ -13,6 +13,13 @@ def answer(body: bytes, *, status: int = 200) -> Response:
     return Response(body, status=status, content_type=wire.MEDIA_TYPE)
 
 
+def bare(status: int) -> Response:
+    """Return an answer without a body, and so without a media type."""
+    response = Response(status=status)
+    del response.headers["Content-Type"]
+    return response
+
+
 def with_version(to: Response, stored: StoredResource) -> Response:
     """Return the answer with the version of a resource (RFC 7644, 3.14)."""
     to.headers["ETag"] = f'W/"{stored.version}"'

@@ -99,11 +99,12 @@ def unrouted(error: HTTPException) -> Response:
 
 def _add(scim: Blueprint, rule: str, views: Mapping[str, View]) -> None:
     """Add a rule that takes every method, so that the blueprint itself answers 405."""
+    allowed = tuple(name for method in views for name in _answered_with(method))
 
     def view(**arguments: str) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
         if method not in views:
-            raise MethodNotAllowed(request.method, allow=tuple(views))
+            raise MethodNotAllowed(request.method, allow=allowed)
         return views[method](**arguments)
 
     scim.add_url_rule(
@@ -116,6 +117,11 @@ def _add(scim: Blueprint, rule: str, views: Mapping[str, View]) -> None:
         merge_slashes=False,
         provide_automatic_options=False,
     )
+
+
+def _answered_with(method: str) -> tuple[str, ...]:
+    """Return the methods that a view answers: HEAD is a GET without the body (RFC 9110, 9.3.2)."""
+    return ("GET", "HEAD") if method == "GET" else (method,)
 
 
 class _Rest(BaseConverter):

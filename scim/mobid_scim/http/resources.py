@@ -11,7 +11,7 @@ from mobid_scim import search_request, wire
 from mobid_scim.dialect import Dialect
 from mobid_scim.errors import NotYetImplemented
 from mobid_scim.http import reading
-from mobid_scim.http.answers import answer, with_preference, with_version
+from mobid_scim.http.answers import answer, bare, with_preference, with_version
 from mobid_scim.http.reading import Return
 from mobid_scim.projection import Projection
 from mobid_scim.resource import Operation, ResourceType, StoredResource, location
@@ -109,7 +109,7 @@ class ResourceViews(Generic[CallerT]):
         projection = reading.projection(scope, self._service.dialect_of(caller))
         stored = self._service.get(caller, scope, resource_id, projection)
         if reading.is_known(stored.version) and projection.is_versioned():
-            return with_version(Response(status=304), stored)
+            return with_version(bare(304), stored)
         return self._present(stored, projection)
 
     def _create(self, scope: ResourceType) -> Response:
@@ -139,7 +139,7 @@ class ResourceViews(Generic[CallerT]):
         caller = self._caller(scope, Operation.DELETE)
         reading.check_no_parameters(self._service.dialect_of(caller))
         self._service.delete(caller, scope, resource_id, reading.precondition())
-        return Response(status=204)
+        return bare(204)
 
     def _caller(self, scope: ResourceType, operation: Operation) -> CallerT:
         self._service.check_available(scope, operation)
@@ -153,8 +153,8 @@ class ResourceViews(Generic[CallerT]):
     def _written(self, stored: StoredResource, wanted: "_Wanted", *, status: int = 200) -> Response:
         """Answer with what was written, or with its version alone."""
         if wanted.minimal:
-            bare = Response(status=status if status == _CREATED else 204)
-            return with_preference(with_version(bare, stored), wanted.preferred)
+            written = bare(status if status == _CREATED else 204)
+            return with_preference(with_version(written, stored), wanted.preferred)
         return with_preference(
             self._present(stored, wanted.projection, status=status), wanted.preferred
         )
