@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mobid.processes.errors import InvalidInput
 from mobid.processes.script_tests import MOST_TESTS, ScriptTest, ScriptTestResult
+from mobid.processes.violations import broke_out
 from mobid_scripts.durations import Duration
 from mobid_scripts.errors import BadValue
 from mobid_scripts.kinds import Span
@@ -196,12 +197,16 @@ def result_of(
 ) -> ScriptTestResult:
     """Return whether what became of a script is what its test says."""
     return ScriptTestResult(
-        name=test.name, problems=tuple(_problems(test, evaluation, declaration))
+        name=test.name,
+        problems=tuple(_problems(test, evaluation, declaration)),
+        violation=evaluation if broke_out(evaluation) else None,
     )
 
 
 def _problems(test: ScriptTest, evaluation: Evaluation, declaration: Declaration) -> list[str]:
     happened = _happened(evaluation)
+    if broke_out(evaluation):
+        return [f"nothing that a test can expect, {happened}"]
     if test.refused is not None:
         as_said = evaluation.refusal is not None and test.refused in evaluation.refusal
         return [] if as_said else [f'expected a refusal with "{test.refused}", {happened}']

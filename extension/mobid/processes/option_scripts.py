@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mobid.config import ScriptRules
+from mobid.processes.decision import new_reference
 from mobid.processes.errors import (
     FourEyes,
     InvalidInput,
@@ -18,7 +19,7 @@ from mobid.processes.errors import (
     ScriptTestsMissing,
 )
 from mobid.processes.ports import Outcome
-from mobid.processes.violations import release
+from mobid.processes.violations import Violations, broke_out, release
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from mobid.domain.actors import Actor
     from mobid.domain.users import User
     from mobid.processes.ports import Activation, Evaluation, ScriptLanguage, StoredScript, Units
-    from mobid.processes.script_tests import ScriptTestResult
+    from mobid.processes.script_tests import ScriptTest, ScriptTestResult
 
 LONGEST_COMMENT: Final = 500
 _ACTIVATIONS_SHOWN: Final = 100
@@ -51,6 +52,7 @@ class OptionScriptLife:
         self._units = units
         self._scripts: Final = {one.shipped.name: one for one in scripts}
         self._rules: Final = rules or ScriptRules()
+        self._violations: Final = Violations(units, quarantine=self._rules.quarantine)
 
     @property
     def names(self) -> Sequence[str]:
@@ -89,11 +91,12 @@ class OptionScriptLife:
 
     def check(self, name: str, source: str) -> Evaluation:
         """Compile only, in the sandbox."""
-        return self.language(name).check(source)
+        return self.watched(name, source, self.language(name).check(source))
 
     def dry_run(self, name: str, source: str, user: User) -> Evaluation:
         """Run a script on a sample as it would be run on a user, without any effect."""
-        return self.language(name).evaluate(source, user, at=self._now())
+        evaluation = self.language(name).evaluate(source, user, at=self._now())
+        return self.watched(name, source, evaluation)
 
     def dry_run_on(self, name: str, source: str, user_id: str, *, by: Actor) -> Evaluation:
         """Run a script on a real user, without any effect; raise `NotFound`.
@@ -105,7 +108,7 @@ class OptionScriptLife:
             user, now = unit.users.get(user_id), unit.now
             unit.audit(by, "script.dry_run", "user", user_id, script=name, sha256=_sha256(source))
             unit.commit()
-        return language.evaluate(source, user, at=now)
+        return self.watched(name, source, language.evaluate(source, user, at=now))
 
     def record_dry_run(self, name: str, source: str, filter_text: str, *, by: Actor) -> None:
         """Write down that somebody tries a script on all users that a filter matches."""
@@ -117,12 +120,30 @@ class OptionScriptLife:
     def test(self, name: str, source: str, plain: Sequence[object]) -> Sequence[ScriptTestResult]:
         """Run tests on a script; raise `InvalidInput` for tests that cannot be used."""
         language = self.language(name)
-        return language.test(source, language.read_tests(plain), at=self._now())
+        return self._tested(name, source, language.read_tests(plain))
 
     def test_version(self, name: str, version: int) -> Sequence[ScriptTestResult]:
         """Run the stored tests of a version."""
         script = self.version(name, version)
-        return self.language(name).test(script.source, script.tests, at=self._now())
+        return self._tested(name, script.source, script.tests)
+
+    def watched(self, name: str, source: str, evaluation: Evaluation) -> Evaluation:
+        """Return an evaluation; the alarm is raised if the script got out of its language."""
+        if broke_out(evaluation):
+            self._violations.report_text(
+                name, _sha256(source), evaluation, reference=new_reference()
+            )
+        return evaluation
+
+    def _tested(
+        self, name: str, source: str, tests: Sequence[ScriptTest]
+    ) -> Sequence[ScriptTestResult]:
+        results = self.language(name).test(source, tests, at=self._now())
+        for result in results:
+            if result.violation is not None:
+                self.watched(name, source, result.violation)
+                break  # the same text once more is no other event
+        return results
 
     def push(
         self, name: str, source: str, *, by: Actor, comment: str, tests: Sequence[object] = ()
@@ -210,4 +231,4 @@ class OptionScriptLife:
 
 
 def _sha256(source: str) -> str:
-    return hashlib.sha256(source.encode()).hexdigest()
+    return hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()

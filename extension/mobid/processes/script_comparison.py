@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from mobid.processes.errors import ScriptNotAccepted, TooMany
 from mobid.processes.ports import Outcome
+from mobid.processes.violations import broke_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +84,8 @@ class ScriptComparisons:
 
         Nothing is done before the first step, which raises `NotFound`, `ScriptNotAccepted`,
         `InvalidInput` for the filter, or `TooMany` while another one goes on in this process.
-        Any step raises `SandboxNotAvailable`. To give it up, close the iterator.
+        Any step raises `SandboxNotAvailable`, or `ScriptNotAccepted` when one of the two scripts
+        gets out of its language. To give it up, close the iterator.
         """
         if not self._busy.acquire(blocking=False):
             raise TooMany(_AGAIN, "Another dry run over a filter is going on.")
@@ -104,7 +106,9 @@ class ScriptComparisons:
         for page in self._population.pages(filter_text, PAGE):
             for user in page:
                 before = language.recall(active, user, at=at)
-                table.add(user, before, language.recall(source, user, at=at))
+                after = language.recall(source, user, at=at)
+                self._stop_what_broke_out(name, {active: before, source: after})
+                table.add(user, before, after)
             if self._clock() - at > LONGEST:
                 table.comparison.ended = "too_long"
                 break
@@ -112,6 +116,12 @@ class ScriptComparisons:
         table.comparison.ended = table.comparison.ended or "complete"
         table.sort()
         yield table.comparison
+
+    def _stop_what_broke_out(self, name: str, evaluations: Mapping[str, Evaluation]) -> None:
+        """Give a script that got out of its language no second try on the next user."""
+        for source, evaluation in evaluations.items():
+            if broke_out(self._life.watched(name, source, evaluation)):
+                raise ScriptNotAccepted(name, evaluation)
 
 
 class _Table:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mobid.processes.ports import Evaluation
+
 MOST_TESTS: Final = 100
 
 
@@ -53,6 +55,8 @@ class ScriptTestResult:
 
     name: str
     problems: tuple[str, ...] = ()
+    violation: Evaluation | None = None
+    """How the run ended, if the script got out of its language in it."""
 
     @property
     def passed(self) -> bool:

@@ -14,7 +14,7 @@ from mobid.domain.actors import SYSTEM
 
 if TYPE_CHECKING:
     from mobid.domain.actors import Actor
-    from mobid.processes.ports import Evaluation, StoredScript, Units
+    from mobid.processes.ports import Evaluation, StoredScript, UnitOfWork, Units
 
 VIOLATION: Final = "violation"
 """The code of a diagnostic: the system stopped the script at a call that no script makes."""
@@ -45,17 +45,7 @@ class Violations:
         why = "; ".join(fault.message for fault in evaluation.diagnostics)[:_MOST_WHY]
         thing = f"{script.name}/{script.version}"
         with self._units() as unit:
-            unit.audit(
-                SYSTEM,
-                "script.violation",
-                "script",
-                thing,
-                reference=reference,
-                sha256=script.sha256,
-                outcome=evaluation.outcome.value,
-                code=evaluation.diagnostics[0].code,
-                layers=" ".join(evaluation.layers),
-            )
+            _audit(unit, thing, script.sha256, evaluation, reference)
             confined = (
                 self._quarantine
                 and script.version > 0
@@ -73,6 +63,45 @@ class Violations:
             quarantined=confined,
             faults=[fault.message for fault in evaluation.diagnostics],
         )
+
+    def report_text(
+        self, name: str, sha256: str, evaluation: Evaluation, *, reference: str
+    ) -> None:
+        """Report what a text did in a check, a test or a dry run.
+
+        Whatever versions have this text are reported themselves; if none has it, the text is, by its digest.
+        """
+        with self._units() as unit:
+            stored = [one for one in unit.scripts.all(name) if one.sha256 == sha256]
+            if not stored:
+                _audit(unit, name, sha256, evaluation, reference)
+                unit.commit()
+        for script in stored:
+            self.report(script, evaluation, reference=reference)
+        if not stored:
+            _log.critical(
+                "option_script_broke_out",
+                reference=reference,
+                script=name,
+                sha256=sha256,
+                faults=[fault.message for fault in evaluation.diagnostics],
+            )
+
+
+def _audit(
+    unit: UnitOfWork, thing: str, sha256: str, evaluation: Evaluation, reference: str
+) -> None:
+    unit.audit(
+        SYSTEM,
+        "script.violation",
+        "script",
+        thing,
+        reference=reference,
+        sha256=sha256,
+        outcome=evaluation.outcome.value,
+        code=evaluation.diagnostics[0].code,
+        layers=" ".join(evaluation.layers),
+    )
 
 
 def release(units: Units, name: str, version: int, *, by: Actor) -> bool:

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
+from typing_extensions import override
 
 from mobid.domain.actors import Actor, ActorKind
 from mobid.domain.mobile_ids import ProfileState
+from mobid.optionscripts import SHIPPED, OptionScripts
 from mobid.processes.decision import SCRIPT_NAME, OptionDecision
 from mobid.processes.errors import (
     NotFound,
     OptionScriptFailed,
     OptionScriptStopped,
     SandboxNotAvailable,
+    ScriptNotAccepted,
     ScriptQuarantined,
 )
+from mobid.processes.option_scripts import ManagedScript, OptionScriptLife
 from mobid.processes.ports import Diagnostic, Evaluation, Outcome, StoredScript
 from mobid.processes.runner import Runner
+from mobid.processes.script_comparison import ScriptComparisons
 from mobid.processes.violations import BAD_ANSWER, VIOLATION, release
+from mobid.provisioning import UserPopulation
 from mobid_scripts.outcome import Code
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from tests.extension.processes.conftest import Person, Place
@@ -65,6 +73,28 @@ def _in_a_sandbox_where(
     decision._ca = place.parts.ca  # noqa: SLF001 - the CA of the place
     place.runner = Runner(place.units, replace(place.parts, decision=decision), place.attempts)
     return sandbox
+
+
+class BrokenLanguage(OptionScripts):
+    """The language of option scripts, in which every run, or every check too, ends in a violation."""
+
+    def __init__(self, *, when_checked: bool) -> None:
+        super().__init__()
+        self._when_checked = when_checked
+
+    @override
+    def check(self, source: str) -> Evaluation:
+        broken = Evaluation(outcome=Outcome.KILLED_BY_LIMIT, diagnostics=(BROKE_OUT,))
+        return broken if self._when_checked else Evaluation(outcome=Outcome.OK)
+
+    @override
+    def evaluate(self, source: str, user: User, *, at: datetime) -> Evaluation:
+        return Evaluation(outcome=Outcome.KILLED_BY_LIMIT, diagnostics=(BROKE_OUT,))
+
+
+def _life_where_scripts_break_out(place: Place, *, when_checked: bool = True) -> OptionScriptLife:
+    language = BrokenLanguage(when_checked=when_checked)
+    return OptionScriptLife(place.units, [ManagedScript(language, SHIPPED)])
 
 
 class TestWhatTheUserIsTold:
@@ -209,6 +239,54 @@ class TestViolation:
         assert anne.starts_get().step_name == "confirm"
         with pytest.raises(NotFound, match=f'version "{SCRIPT_NAME} 7"'):
             release(place.units, SCRIPT_NAME, 7, by=ADMIN)
+
+    def test_in_a_check_a_test_or_a_dry_run_is_no_less(
+        self, active: str, place: Place, anne: Person
+    ) -> None:
+        """Who tries a stored version sees it put away, before anybody orders a mobile ID with it."""
+        with place.units.reading() as unit:
+            stored = unit.scripts.get(SCRIPT_NAME, 1)
+            person = unit.users.get(anne.id)
+        life = _life_where_scripts_break_out(place)
+        tries: dict[str, Callable[[], object]] = {
+            "check": lambda: life.check(SCRIPT_NAME, stored.source),
+            "test": lambda: life.test(SCRIPT_NAME, stored.source, [{"name": "a", "error": ""}]),
+            "dry run": lambda: life.dry_run(SCRIPT_NAME, stored.source, person),
+            "dry run on": lambda: life.dry_run_on(SCRIPT_NAME, stored.source, person.id, by=ADMIN),
+        }
+        for number, (name, attempt) in enumerate(tries.items(), 1):
+            with capture_logs() as logged:
+                attempt()
+            (alarm,) = [line for line in logged if line["event"] == "option_script_broke_out"]
+            assert (alarm["version"], alarm["quarantined"]) == (1, number == 1), name
+            assert place.audited(active).count("script.violation") == number, name
+        assert place.audited(active).count("script.quarantine") == 1
+        with place.units.reading() as unit:
+            assert unit.scripts.get(SCRIPT_NAME, 1).quarantined_at is not None
+
+    def test_of_a_text_that_nobody_stored_has_its_digest(self, place: Place) -> None:
+        """There is no version to name; even of a text that is none a digest can be taken."""
+        life = _life_where_scripts_break_out(place)
+        for number, text in enumerate(["x = 1", "x = '\ud800'"], 1):
+            with capture_logs() as logged:
+                life.check(SCRIPT_NAME, text)
+            digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+            assert [line["sha256"] for line in logged] == [digest]
+            assert place.audited(SCRIPT_NAME) == ["script.violation"] * number
+
+    def test_ends_a_dry_run_over_many_users(self, active: str, place: Place) -> None:
+        """The script gets no try on the next user."""
+        for _ in range(3):
+            place.person()
+        life = _life_where_scripts_break_out(place, when_checked=False)
+        comparisons = ScriptComparisons(
+            life, UserPopulation(place.units, "https://x.example/scim/v2"), place.clock
+        )
+        run = comparisons.run(SCRIPT_NAME, "x = 1", "userName pr", by=ADMIN)
+        assert next(run).total == 3
+        with pytest.raises(ScriptNotAccepted, match="broke out"):
+            next(run)
+        assert place.audited(active)[-2:] == ["script.violation", "script.quarantine"]
 
     def test_has_the_codes_of_the_engine(self) -> None:
         """The processes know two of its words without knowing the engine."""
