@@ -8,13 +8,13 @@ from mobid_scim.errors import PreconditionFailed
 from mobid_scim.patch import apply
 from mobid_scim.patch_request import PATCH_OP, read_request
 from mobid_scim.patch_rows import row_changes, rows_of
-from mobid_scim.path import quoted
 from mobid_scim.projection import Projection
 from mobid_scim.put import replaced
 from mobid_scim.repository import Change, WritableRepository
 from mobid_scim.resource import Operation, Resource, ResourceType, StoredResource, represent
 from mobid_scim.rows import RowChanges
 from mobid_scim.validation import read_resource
+from mobid_scim.wording import quoted
 
 Precondition = Callable[[str], bool]
 """Tells whether a version is one that the client accepts (If-Match)."""

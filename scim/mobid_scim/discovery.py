@@ -9,10 +9,10 @@ from mobid_scim.attributes import Attribute, Schema, Type
 from mobid_scim.bulk.request import BulkLimits
 from mobid_scim.errors import NotFound
 from mobid_scim.listing import DEFAULT_COUNT, MAX_COUNT
-from mobid_scim.path import quoted
 from mobid_scim.resource import Operation, ResourceType, Values
 from mobid_scim.schemas.discovery import RESOURCE_TYPE, SCHEMA, SERVICE_PROVIDER_CONFIG
 from mobid_scim.service import Service
+from mobid_scim.wording import quoted
 
 _BEARER: Final = {
     "type": "oauthbearertoken",
@@ -86,7 +86,7 @@ class Discovery:
         for each in self.types:
             if each.name == name:
                 return self._resource_type(each)
-        raise NotFound(f"There is no resource type {quoted(name)}.")
+        raise NotFound(f"There is no resource type {quoted(name)}; /ResourceTypes lists all.")
 
     def schemas(self) -> list[Values]:
         """Return all schemas, those of discovery included (RFC 7643, 7)."""
@@ -97,7 +97,7 @@ class Discovery:
         for each in self._known_schemas():
             if each.id.lower() == urn.lower():
                 return self._schema(each)
-        raise NotFound(f"There is no schema {quoted(urn)}.")
+        raise NotFound(f"There is no schema {quoted(urn)}; /Schemas lists all.")
 
     def _known_schemas(self) -> Iterable[Schema]:
         own = [

@@ -3,9 +3,9 @@
 from mobid_scim.attributes import Attribute
 from mobid_scim.attributes import Mutability as Rule
 from mobid_scim.errors import InvalidSyntax, InvalidValue, Mutability
-from mobid_scim.path import unknown
 from mobid_scim.resource import Values
-from mobid_scim.validation import read_value
+from mobid_scim.validation import no_object, read_value
+from mobid_scim.wording import unknown
 
 
 def merged(attribute: Attribute, current: object, value: object, place: str) -> Values | None:
@@ -14,7 +14,7 @@ def merged(attribute: Attribute, current: object, value: object, place: str) -> 
     None is left where none has a value. Raises InvalidValue, InvalidSyntax or Mutability.
     """
     if not isinstance(value, dict):
-        raise InvalidValue(f"{place} is complex; send an object.")
+        raise no_object(value, attribute, place)
     # Required sub-attributes may be there already, so each member is checked alone.
     after = dict(current) if isinstance(current, dict) else {}
     given: set[str] = set()

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from mobid_scim.errors import InvalidSyntax
-from mobid_scim.path import unknown
 from mobid_scim.resource import Values
+from mobid_scim.wording import unknown
 
 
 def read_message(body: object, urn: str, known: tuple[str, ...], what: str) -> Values:
@@ -25,7 +25,7 @@ def read_members(item: Mapping[str, object], known: tuple[str, ...], what: str) 
     for name, value in item.items():
         canonical = by_lower.get(name.lower())
         if canonical is None:
-            raise InvalidSyntax(unknown(name, of=what.capitalize(), known=known))
+            raise InvalidSyntax(unknown(name, of=f"{what[0].upper()}{what[1:]}", known=known))
         if canonical in found:
             raise InvalidSyntax(f"{canonical} comes twice in {what}.")
         found[canonical] = value

@@ -2,12 +2,18 @@
 
 from mobid_scim.attributes import Attribute, Type
 from mobid_scim.dialect import Dialect
-from mobid_scim.errors import InvalidValue, NoTarget
+from mobid_scim.errors import NoTarget
 from mobid_scim.match import value_matches
 from mobid_scim.merging import check_settled, merged, set_member
 from mobid_scim.patch_request import Kind, PatchOperation
 from mobid_scim.path import Path
-from mobid_scim.validation import check_count, check_one_primary, is_primary, read_value
+from mobid_scim.validation import (
+    check_count,
+    check_one_primary,
+    is_primary,
+    no_object,
+    read_value,
+)
 
 
 def replace_all(path: Path, value: object) -> object:
@@ -73,7 +79,7 @@ def _changed(operation: PatchOperation, value: object) -> object:
     if kind is Kind.ADD:
         return merged(attribute, value, given, place)
     if not isinstance(given, dict):
-        raise InvalidValue(f"{operation.target} is complex; send an object.")
+        raise no_object(given, attribute, place)
     new = read_value([given], attribute, place)
     return _settled(attribute, value, new[0] if isinstance(new, list) else None, place)
 

@@ -10,9 +10,10 @@ from mobid_scim.attributes import Returned, Type
 from mobid_scim.errors import InvalidValue
 from mobid_scim.listing import SortOrder
 from mobid_scim.match import comparable, values_of
-from mobid_scim.path import Path, quoted, resolve
+from mobid_scim.path import Path, resolve
 from mobid_scim.resource import Resource, ResourceType
 from mobid_scim.simple_values import with_article
+from mobid_scim.wording import quoted
 
 _WITHOUT_ORDER: Final = frozenset({Type.COMPLEX, Type.BINARY})
 

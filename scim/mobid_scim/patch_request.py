@@ -15,9 +15,10 @@ from mobid_scim.dialect import STRICT, Dialect
 from mobid_scim.errors import InvalidPath, InvalidSyntax, InvalidValue, NoTarget
 from mobid_scim.filter import Filter, ValuePath, parse, to_text
 from mobid_scim.message import read_members, read_message
-from mobid_scim.path import Path, quoted, resolve, resolve_sub, split_urn, unknown
+from mobid_scim.path import Path, resolve, resolve_sub, split_urn
 from mobid_scim.resource import ResourceType, Values
 from mobid_scim.validation import known_schemas, named_as_defined
+from mobid_scim.wording import quoted, shown, unknown
 
 PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 MAX_OPERATIONS: Final = 100
@@ -117,12 +118,14 @@ def _read_operation(
     item: object, scope: ResourceType, dialect: Dialect
 ) -> Iterator[PatchOperation]:
     if not isinstance(item, dict):
-        raise InvalidSyntax("An operation is an object with op, path and value.")
+        raise InvalidSyntax(
+            f"An operation is an object with op, path and value, not {shown(item)}."
+        )
     members = read_members(item, ("op", "path", "value"), "an operation")
     kind = _kind(members.get("op"))
     text = members.get("path")
     if text is not None and not isinstance(text, str):
-        raise InvalidPath("The path of an operation is a string.")
+        raise InvalidPath(f"The path of an operation is a string, not {shown(text)}.")
     _check_value(kind, text, members)
     value = members.get("value")
     if text is None:
@@ -140,15 +143,15 @@ def _check_value(kind: Kind, path: str | None, members: Values) -> None:
         if "value" in members:
             raise InvalidValue("A remove operation takes no value; its path says what to remove.")
     elif "value" not in members:
-        raise InvalidValue(f'The "{kind}" operation has no value.')
+        place = "" if path is None else f" at {quoted(path)}"
+        raise InvalidValue(f'The "{kind}" operation{place} has no value; send what to {kind}.')
 
 
 def _kind(value: object) -> Kind:
     """Read `op` in any case: strings of a SCIM message are not caseExact by default."""
     if isinstance(value, str) and value.lower() in list(Kind):
         return Kind(value.lower())
-    shown = quoted(value) if isinstance(value, str) else "no string"
-    raise InvalidSyntax(f"The op of an operation is add, replace or remove, not {shown}.")
+    raise InvalidSyntax(f"The op of an operation is add, replace or remove, not {shown(value)}.")
 
 
 def _operation(kind: Kind, target: Target, value: object) -> PatchOperation:
@@ -160,7 +163,9 @@ def _operation(kind: Kind, target: Target, value: object) -> PatchOperation:
 def _of_attributes(kind: Kind, value: object, scope: ResourceType) -> Iterator[PatchOperation]:
     """Yield what a value without a path asks for, attribute by attribute."""
     if not isinstance(value, dict):
-        raise InvalidValue(f'Without a path, the value of "{kind}" is an object.')
+        raise InvalidValue(
+            f'Without a path, the value of "{kind}" is an object with attributes, not {shown(value)}.'
+        )
     for canonical, member in named_as_defined(value, scope).items():
         attribute = scope.attribute(canonical)
         schema = scope.extension(canonical)
@@ -180,7 +185,9 @@ def _of_extension(kind: Kind, schema: Schema, value: object) -> Iterator[PatchOp
                 yield _operation(Kind.REMOVE, Target(Path(attribute, None, schema.id)), None)
         return
     if not isinstance(value, dict):
-        raise InvalidValue(f"{schema.id} is an object with the attributes of the extension.")
+        raise InvalidValue(
+            f"{schema.id} is an object with the attributes of the extension, not {shown(value)}."
+        )
     given: set[str] = set()
     for name, member in value.items():
         known = schema.attribute(name)

@@ -1,18 +1,16 @@
 """Attribute notation (RFC 7644, 3.10): `name.familyName`, `urn:…:User:department`."""
 
-import difflib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from mobid_scim.attributes import Attribute, Type
 from mobid_scim.errors import SCIMError
 from mobid_scim.resource import ResourceType
+from mobid_scim.wording import quoted, unknown
 
 _NAME: Final = r"[A-Za-z$][A-Za-z0-9_$-]*"
 _SHORT_PATH: Final = re.compile(rf"({_NAME})(?:\.({_NAME}))?")
-_QUOTED_LENGTH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ def resolve(text: str, scope: ResourceType, *, error: type[SCIMError]) -> Path:
     extension, short = split_urn(text, scope)
     matched = _SHORT_PATH.fullmatch(short)
     if matched is None:
-        raise error(f"{quoted(text)} is no attribute path of the form name, name.sub or URN:name.")
+        raise error(_no_path(text, scope))
     name, sub_name = matched.groups()
     schema = None if extension is None else scope.extension(extension)
     attribute = (schema or scope).attribute(name)
@@ -76,10 +74,18 @@ def resolve(text: str, scope: ResourceType, *, error: type[SCIMError]) -> Path:
     return Path(attribute, resolve_sub(attribute, sub_name, error=error), extension)
 
 
+def _no_path(text: str, scope: ResourceType) -> str:
+    form = f"{quoted(text)} is no attribute path of the form name, name.sub or URN:name"
+    if not text.lower().startswith("urn:"):
+        return f"{form}."
+    urns = (scope.schema.id, *(extension.schema.id for extension in scope.extensions))
+    return f"{form}, where the URN is one of {', '.join(urns)}."
+
+
 def resolve_sub(attribute: Attribute, name: str, *, error: type[SCIMError]) -> Attribute:
     """Return the sub-attribute, or raise `error`."""
     if attribute.type is not Type.COMPLEX:
-        raise error(f"{attribute.name} has no sub-attributes.")
+        raise error(f"{attribute.name} has no sub-attributes; name it alone.")
     sub = attribute.sub(name)
     if sub is None:
         known = [each.name for each in attribute.sub_attributes]
@@ -102,21 +108,3 @@ def split_urn(text: str, scope: ResourceType) -> tuple[str | None, str]:
             owner = None if urn == scope.schema.id else urn
             return owner, text[len(urn) + 1 :]
     return None, text
-
-
-def unknown(name: str, *, of: str, known: Iterable[str], what: str = "attribute") -> str:
-    """Say that there is no such attribute, and which one may be meant."""
-    by_lower = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(name.lower()[:_QUOTED_LENGTH], by_lower, n=1)
-    hint = f" Did you mean {by_lower[near[0]]}?" if near else ""
-    return f"{of} has no {what} {quoted(name)}.{hint}"
-
-
-def quoted(text: str) -> str:
-    """Return a client's own text in quotes, cut where it is long."""
-    return f'"{shortened(text)}"'
-
-
-def shortened(text: str) -> str:
-    """Return the text, cut to a length that a message can carry."""
-    return text if len(text) <= _QUOTED_LENGTH else f"{text[:_QUOTED_LENGTH]}…"

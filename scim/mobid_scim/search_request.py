@@ -11,9 +11,9 @@ from mobid_scim.filter import Filter, parse
 from mobid_scim.listing import DEFAULT_COUNT, MAX_COUNT, Query, SortOrder
 from mobid_scim.message import read_message
 from mobid_scim.ordering import read_sort_by, read_sort_order
-from mobid_scim.path import quoted
 from mobid_scim.projection import Projection
 from mobid_scim.resource import ResourceType, Values
+from mobid_scim.wording import quoted
 
 SEARCH_REQUEST: Final = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 

@@ -21,7 +21,6 @@ from mobid_scim.dialect import STRICT, Dialect
 from mobid_scim.errors import Conflict, NotFound, NotYetImplemented, PreconditionFailed
 from mobid_scim.filter import check_operators
 from mobid_scim.listing import Page, Query
-from mobid_scim.path import quoted
 from mobid_scim.projection import Projection
 from mobid_scim.repository import (
     Deletes,
@@ -33,6 +32,7 @@ from mobid_scim.repository import (
 from mobid_scim.resource import Operation, ResourceType, StoredResource
 from mobid_scim.transaction import Transaction, Transactional
 from mobid_scim.validation import read_resource
+from mobid_scim.wording import quoted
 
 __all__ = ["Endpoint", "Me", "Service"]
 

@@ -12,6 +12,16 @@ _DATE_TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 
+_HOW: Final = {
+    Type.STRING: "send one text in double quotes",
+    Type.REFERENCE: "send one URL in double quotes",
+    Type.BOOLEAN: "send true or false, without quotes",
+    Type.INTEGER: "send a number without quotes and without a fraction",
+    Type.DECIMAL: "send a number without quotes",
+    Type.DATE_TIME: 'send one with a time zone, such as "2011-05-13T04:42:34Z"',
+    Type.BINARY: "send base64 with its padding",
+}
+
 
 def fits(kind: Type, value: object) -> bool:
     """Tell whether a JSON value is one of that simple type; "true" is no boolean."""
@@ -38,7 +48,14 @@ def _text_fits(kind: Type, text: str) -> bool:
 
 def with_article(kind: Type) -> str:
     """Return the name of a type for a sentence."""
+    if kind in (Type.BINARY, Type.COMPLEX):
+        return kind.value
     return f"an {kind}" if kind is Type.INTEGER else f"a {kind}"
+
+
+def misfit(place: str, kind: Type, shown: str) -> str:
+    """Say that what is shown is no value of a simple type, and how one is sent."""
+    return f"{place} is {with_article(kind)}; {shown} is none: {_HOW[kind]}."
 
 
 def parse_date_time(text: str) -> dt.datetime | None:

@@ -40,6 +40,8 @@ def loads(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> object:
     if len(data) > limits.size:
         raise PayloadTooLarge(f"The body is larger than {limits.size} bytes.")
     text = _decode(data)
+    if not text.strip():
+        raise MalformedJSON("it is empty")
     _check_depth(text, limits.depth)
     try:
         value: object = json.loads(

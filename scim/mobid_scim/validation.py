@@ -6,9 +6,9 @@ from typing import Final
 
 from mobid_scim.attributes import Attribute, Schema, Type
 from mobid_scim.errors import InvalidSyntax, InvalidValue
-from mobid_scim.path import quoted, unknown
 from mobid_scim.resource import Resource, ResourceType, Values
-from mobid_scim.simple_values import fits, with_article
+from mobid_scim.simple_values import fits, misfit
+from mobid_scim.wording import quoted, shown, unknown
 
 MAX_CHARACTERS: Final = 2_000
 MAX_BASE64_CHARACTERS: Final = 65_536
@@ -54,7 +54,9 @@ def read_extension(value: object, scope: ResourceType, urn: str) -> Values | Non
     if value is None:
         return None
     if not isinstance(value, dict):
-        raise InvalidValue(f"{urn} is an object with the attributes of the extension.")
+        raise InvalidValue(
+            f"{urn} is an object with the attributes of the extension, not {shown(value)}."
+        )
     return _read_members(value, schema, urn) or None
 
 
@@ -65,7 +67,9 @@ def read_value(value: object, attribute: Attribute, place: str) -> object:
     if not attribute.multi_valued:
         return _read_single(value, attribute, place)
     if not isinstance(value, list):
-        raise InvalidValue(f"{place} is multi-valued; send its values as an array.")
+        raise InvalidValue(
+            f"{place} is multi-valued; send its values as an array, not {shown(value)}."
+        )
     check_count(value, attribute, place)
     values = [_read_single(item, attribute, place) for item in value]
     kept = [each for each in values if each is not None]
@@ -132,7 +136,8 @@ def _canonical_name(name: str, scope: ResourceType) -> str:
 def _schemas(value: object, scope: ResourceType) -> set[str]:
     """Return the URNs that a body says it follows (RFC 7643, 3)."""
     if not isinstance(value, list) or not value:
-        raise InvalidSyntax(f'"schemas" is missing; send an array with "{scope.schema.id}".')
+        fault = "is missing" if value is None or value == [] else "is no array"
+        raise InvalidSyntax(f'"schemas" {fault}; send an array with "{scope.schema.id}".')
     urns = known_schemas(value, scope)
     if scope.schema.id not in urns:
         raise InvalidSyntax(f'"schemas" does not list "{scope.schema.id}".')
@@ -144,14 +149,15 @@ def known_schemas(value: list[object], scope: ResourceType) -> set[str]:
     urns = set()
     for urn in value:
         if not isinstance(urn, str):
-            raise InvalidSyntax('"schemas" holds something else than URNs.')
+            raise InvalidSyntax(f'"schemas" holds {shown(urn)}; send URNs in double quotes.')
         extension = scope.extension(urn)
         if extension is not None:
             urns.add(extension.id)
         elif urn.lower() == scope.schema.id.lower():
             urns.add(scope.schema.id)
         else:
-            raise InvalidSyntax(f"{scope.name} has no schema {quoted(urn)}.")
+            known = _known_urns(scope)
+            raise InvalidSyntax(f"{scope.name} has no schema {quoted(urn)}; it has {known}.")
     return urns
 
 
@@ -160,10 +166,10 @@ def _read_single(value: object, attribute: Attribute, place: str) -> object:
         return None
     if attribute.type is Type.COMPLEX:
         if not isinstance(value, dict):
-            raise InvalidValue(f"{place} is complex; send an object.")
+            raise no_object(value, attribute, place)
         return _read_members(value, attribute, place) or None
     if not fits(attribute.type, value):
-        raise InvalidValue(f"{place} is {with_article(attribute.type)}; {_shown(value)} is none.")
+        raise InvalidValue(misfit(place, attribute.type, shown(value)))
     if isinstance(value, str):
         _check_text(value, attribute, place)
     return value
@@ -216,15 +222,12 @@ def is_primary(value: object) -> bool:
     return isinstance(value, dict) and value.get("primary") is True
 
 
-def _shown(value: object) -> str:
-    match value:
-        case str():
-            return quoted(value)
-        case bool():
-            return str(value).lower()
-        case int() | float():
-            return str(value)
-        case list():
-            return "an array"
-        case _:
-            return "an object"
+def no_object(value: object, attribute: Attribute, place: str) -> InvalidValue:
+    """Say that this is no complex value, and what one looks like."""
+    example = ' such as {"value": …}' if attribute.sub("value") else ""
+    return InvalidValue(f"{place} is complex; send an object{example}, not {shown(value)}.")
+
+
+def _known_urns(scope: ResourceType) -> str:
+    schemas = (scope.schema, *(extension.schema for extension in scope.extensions))
+    return ", ".join(each.id for each in schemas)

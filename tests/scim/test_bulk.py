@@ -518,7 +518,10 @@ class TestMessages:
         for _ in range(30):
             deep = [deep]
         [result] = send(bulk, user("a", title=deep))
-        assert failed(result, "400", "invalidValue") == "title is a string; an array is none."
+        assert (
+            failed(result, "400", "invalidValue")
+            == "title is a string; an array is none: send one text in double quotes."
+        )
 
     def test_a_request_whose_transaction_fails_stores_nothing(
         self, client_of: Callable[..., FlaskClient], transactions: Any

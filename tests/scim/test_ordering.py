@@ -52,9 +52,9 @@ class TestWhatCanBeSortedBy:
         [
             ("foo", 'User has no attribute "foo"'),
             ("", "no attribute path"),
-            ("name", "name is a complex and has no order; sort by one of .*: formatted"),
-            ("addresses", "addresses is a complex and has no order"),
-            ("x509Certificates", "x509Certificates.value is a binary and has no order"),
+            ("name", "name is complex and has no order; sort by one of .*: formatted"),
+            ("addresses", "addresses is complex and has no order"),
+            ("x509Certificates", "x509Certificates.value is binary and has no order"),
             ('emails[type eq "work"]', "no attribute path"),
         ],
     )

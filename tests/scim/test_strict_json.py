@@ -57,7 +57,7 @@ class TestWhatIsRefused:
             (b"[" * 33 + b"]" * 33, "nested more than 32 deep at character 33"),
             (b"[" * 200_000, "nested more than 32 deep"),
             (b'{"a":', "Expecting value at character 6"),
-            (b"", "Expecting value at character 1"),
+            (b"", "it is empty"),
             (b"{} {}", "Extra data at character 4"),
         ],
     )

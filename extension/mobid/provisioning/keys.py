@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from mobid.storage import ConstraintBroken
 from mobid.storage.columns import is_storable
 from mobid_scim.errors import InvalidValue, Uniqueness
-from mobid_scim.path import quoted
+from mobid_scim.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

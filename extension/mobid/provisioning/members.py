@@ -20,7 +20,7 @@ from mobid.storage.groups import (
     users_there,
 )
 from mobid_scim.errors import InvalidValue, NotFound, PreconditionFailed
-from mobid_scim.path import quoted
+from mobid_scim.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,8 +28,8 @@ from mobid.storage.scim_mobile_ids import (
     mobile_id_place,
 )
 from mobid_scim.errors import InvalidValue, Mutability, PreconditionFailed
-from mobid_scim.path import quoted
 from mobid_scim.resource import StoredResource, timestamp
+from mobid_scim.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

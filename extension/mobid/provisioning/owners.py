@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urljoin
 
 from mobid_scim.errors import InvalidValue
-from mobid_scim.path import quoted
+from mobid_scim.wording import quoted
 
 _USERS: Final = "/Users/"
 _HOW: Final = 'send {"value": "…"} with its id, or {"$ref": "…"} with its URL'

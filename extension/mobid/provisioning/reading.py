@@ -13,8 +13,8 @@ from mobid.storage.scim_filter import OPERATORS
 from mobid.storage.scim_seek import seek
 from mobid_scim.errors import NotFound
 from mobid_scim.listing import Page
-from mobid_scim.path import quoted
 from mobid_scim.transaction import Undone
+from mobid_scim.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

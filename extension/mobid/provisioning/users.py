@@ -24,8 +24,8 @@ from mobid.storage.memberships import groups_in
 from mobid.storage.scim_users import mobile_ids_of, user_attributes, user_place, user_row
 from mobid.storage.users import insert_user, update_user
 from mobid_scim.errors import PreconditionFailed
-from mobid_scim.path import quoted
 from mobid_scim.resource import StoredResource
+from mobid_scim.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,9 +14,9 @@ from mobid_scim.bulk.request import BulkOperation
 from mobid_scim.bulk.result import Result
 from mobid_scim.bulk.single import Single
 from mobid_scim.errors import Conflict
-from mobid_scim.path import quoted
 from mobid_scim.resource import Values
 from mobid_scim.transaction import Undone
+from mobid_scim.wording import quoted
 
 CallerT = TypeVar("CallerT")
 StepT = TypeVar("StepT")

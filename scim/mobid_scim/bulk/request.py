@@ -21,8 +21,8 @@ from mobid_scim.errors import (
     SCIMError,
 )
 from mobid_scim.message import read_members, read_message
-from mobid_scim.path import quoted
 from mobid_scim.resource import Values
+from mobid_scim.wording import quoted, shown
 
 BULK_REQUEST: Final = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
@@ -160,8 +160,8 @@ def _operation(members: Values) -> BulkOperation:
 def _method(value: object) -> Method:
     if isinstance(value, str) and value.upper() in list(Method):
         return Method(value.upper())
-    shown = quoted(value) if isinstance(value, str) else "no string"
-    raise InvalidSyntax(f"The method of an operation is one of {', '.join(Method)}, not {shown}.")
+    known = ", ".join(Method)
+    raise InvalidSyntax(f"The method of an operation is one of {known}, not {shown(value)}.")
 
 
 def _path(value: object, method: Method) -> tuple[str, str | None]:

@@ -11,10 +11,10 @@ from mobid_scim.bulk.result import Result
 from mobid_scim.changing import Precondition
 from mobid_scim.errors import NotFound, SCIMError
 from mobid_scim.patch_request import PATCH_OP
-from mobid_scim.path import quoted
 from mobid_scim.projection import Projection
 from mobid_scim.resource import Operation, ResourceType, StoredResource, Values, location
 from mobid_scim.service import Service
+from mobid_scim.wording import quoted
 
 CallerT = TypeVar("CallerT")
 Allow = Callable[[ResourceType, Operation], None]

@@ -34,9 +34,9 @@ from mobid_scim.bulk.request import BulkOperation, BulkRequest, Method, Unreadab
 from mobid_scim.bulk.result import Result
 from mobid_scim.bulk.single import Done, Single, Terms
 from mobid_scim.errors import Conflict, InvalidValue
-from mobid_scim.path import quoted
 from mobid_scim.service import Service
 from mobid_scim.transaction import Transactional, settled
+from mobid_scim.wording import quoted
 
 CallerT = TypeVar("CallerT")
 Savepoint = Callable[[], AbstractContextManager[object]]

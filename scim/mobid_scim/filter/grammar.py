@@ -11,7 +11,7 @@ from scim2_filter_parser.parser import SCIMParser, SCIMParserError
 from mobid_scim import strict_json
 from mobid_scim.errors import InvalidFilter, MalformedJSON
 from mobid_scim.filter.tree import JSONLiteral
-from mobid_scim.path import quoted, shortened
+from mobid_scim.wording import quoted, shortened
 
 if TYPE_CHECKING:
     from sly.lex import Token
@@ -40,6 +40,23 @@ _CLOSING: Final = frozenset({"RPAREN", "RBRACKET"})
 _ADJACENT: Final = frozenset({"SUBATTR", "LBRACKET"})
 _BEFORE_ANYTHING: Final = _OPENING | {"SCHEMA_URI", "NOT"}
 
+# What may come behind tokens of a kind, for whoever wrote something else there.
+_BEHIND: Final = {
+    **dict.fromkeys(
+        _TERMS - {"PR"},
+        "behind an operator comes a text in double quotes, a number, true, false or null",
+    ),
+    **dict.fromkeys(
+        ("ATTRNAME", "SUBATTR"),
+        "behind an attribute comes an operator: eq, ne, co, sw, ew, gt, ge, lt, le or pr",
+    ),
+    **dict.fromkeys(
+        _LITERALS | _CLOSING | {"PR"}, "behind a comparison comes another one, joined by and or or"
+    ),
+    "NOT": "behind not comes what is denied, in parentheses",
+}
+_AT_FIRST: Final = 'a comparison has the form userName eq "bjensen"'
+
 
 def parsed(text: str) -> ast.AST:
     """Return the tree of the library, which has `and` and `or` in one precedence, or raise InvalidFilter."""
@@ -49,7 +66,7 @@ def parsed(text: str) -> ast.AST:
     try:
         return SCIMParser().parse(iter(tokens))
     except SCIMParserError as error:
-        raise _unexpected(error, tokens) from None
+        raise _refusal(error, tokens) from None
 
 
 def _tokens(text: str) -> Iterator["Token"]:
@@ -83,12 +100,13 @@ def _check_space(token: "Token", before: "Token | None") -> None:
 
 def _lexed(text: str) -> Iterator["Token"]:
     lexer = _Lexer()
+    before: Token | None = None
     try:
-        yield from lexer.tokenize(text)
+        for token in lexer.tokenize(text):
+            before = token
+            yield token
     except ValueError:
-        found = quoted(text[lexer.index])
-        column = lexer.index + 1
-        raise InvalidFilter(f"The filter has an unexpected {found} at column {column}.") from None
+        raise _unexpected(text[lexer.index], lexer.index, before) from None
 
 
 def _decode(literal: str) -> JSONLiteral:
@@ -107,12 +125,29 @@ def _decode(literal: str) -> JSONLiteral:
     return value
 
 
-def _unexpected(error: SCIMParserError, tokens: list["Token"]) -> InvalidFilter:
+def _refusal(error: SCIMParserError, tokens: list["Token"]) -> InvalidFilter:
     """Say where the grammar stopped: the library gives only the text of the token."""
+    before: Token | None = None
     for token in tokens:
         if str(token) in str(error):
-            return InvalidFilter(
-                f"The filter has an unexpected {quoted(str(token.value))}"
-                f" at column {token.index + 1}."
-            )
-    return InvalidFilter("The filter ends too early.")
+            return _unexpected(str(token.value), token.index, before)
+        before = token
+    kinds = [token.type for token in tokens]
+    unclosed = sum((each in _OPENING) - (each in _CLOSING) for each in kinds)
+    behind = "a bracket is not closed" if unclosed else _hint(before)
+    return InvalidFilter(f"The filter ends too early; {behind}.")
+
+
+def _unexpected(found: str, index: int, before: "Token | None") -> InvalidFilter:
+    if found == '"':
+        return InvalidFilter(
+            f"The text at column {index + 1} of the filter is not closed, or has an escape that JSON"
+            " does not know."
+        )
+    return InvalidFilter(
+        f"The filter has an unexpected {quoted(found)} at column {index + 1}; {_hint(before)}."
+    )
+
+
+def _hint(before: "Token | None") -> str:
+    return _AT_FIRST if before is None else _BEHIND.get(before.type, _AT_FIRST)

@@ -25,9 +25,10 @@ from mobid_scim.filter.tree import (
     ValuePath,
     literal_text,
 )
-from mobid_scim.path import Path, quoted, resolve, resolve_sub, shortened
+from mobid_scim.path import Path, resolve, resolve_sub
 from mobid_scim.resource import ResourceType
-from mobid_scim.simple_values import fits, parse_date_time, with_article
+from mobid_scim.simple_values import fits, misfit, parse_date_time, with_article
+from mobid_scim.wording import quoted, shortened
 
 _EQUALITY: Final = frozenset({Operator.EQ, Operator.NE})
 _SUBSTRING: Final = frozenset({Operator.CO, Operator.SW, Operator.EW})
@@ -218,18 +219,21 @@ def _fit(path: Path, operator: Operator, value: Literal) -> Literal:
         raise InvalidFilter(f"{path} is complex; compare one of its sub-attributes: {subs}.")
     if operator not in _LEGAL[kind] or (value is None and operator not in _EQUALITY):
         what = "null" if value is None else with_article(kind)
-        raise InvalidFilter(f'{path}: the operator "{operator}" does not go with {what}.')
+        known = ", ".join(
+            each for each in Operator if each in (_EQUALITY if value is None else _LEGAL[kind])
+        )
+        raise InvalidFilter(
+            f'{path}: the operator "{operator}" does not go with {what}; these do: {known}.'
+        )
     if value is None:
         return None
     if kind is Type.DATE_TIME and isinstance(value, str):
         moment = parse_date_time(value)
         if moment is None:
-            raise InvalidFilter(f"{path}: {quoted(value)} is no dateTime with a time zone.")
+            raise InvalidFilter(misfit(str(path), kind, quoted(value)))
         return moment
     if kind is Type.BINARY and isinstance(value, str):
         return value
     if not fits(kind, value):
-        raise InvalidFilter(
-            f"{path} is {with_article(kind)}; {shortened(literal_text(value))} is none."
-        )
+        raise InvalidFilter(misfit(str(path), kind, shortened(literal_text(value))))
     return value

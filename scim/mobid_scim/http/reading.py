@@ -11,10 +11,10 @@ from mobid_scim import strict_json, wire
 from mobid_scim.changing import Precondition
 from mobid_scim.dialect import Dialect
 from mobid_scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, UnsupportedMediaType
-from mobid_scim.path import unknown
 from mobid_scim.projection import Projection
 from mobid_scim.resource import ResourceType
 from mobid_scim.search_request import PARAMETERS
+from mobid_scim.wording import quoted, unknown
 
 
 class Return(StrEnum):
@@ -65,7 +65,7 @@ def _pairs() -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, value in pairs:
         if name in found:
-            raise InvalidValue(f"The parameter {name[:32]} comes twice.")
+            raise InvalidValue(f"The parameter {name[:32]} comes twice; send it once.")
         found[name] = value
     return found
 
@@ -73,10 +73,11 @@ def _pairs() -> Mapping[str, str]:
 def body(limits: strict_json.Limits = strict_json.DEFAULT_LIMITS) -> object:
     """Read and parse the body; the limit holds for chunked ones, too."""
     if request.mimetype not in _MEDIA_TYPES:
-        raise UnsupportedMediaType(f"Send the body as {wire.MEDIA_TYPE}.")
+        sent = quoted(request.mimetype) if request.mimetype else "without a Content-Type"
+        raise UnsupportedMediaType(f"Send the body as {wire.MEDIA_TYPE}, not {sent}.")
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType("Send the body in UTF-8.")
+        raise UnsupportedMediaType(f"Send the body in UTF-8, not in {quoted(charset)}.")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body without a Content-Encoding.")
     if (request.content_length or 0) > limits.size:
