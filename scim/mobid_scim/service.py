@@ -1,6 +1,7 @@
 """The operations of the protocol over repositories: everything but HTTP."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -204,6 +205,14 @@ class Service(Generic[CallerT]):
             repository.delete(checked_id, expected_version=expected)
 
         self.access.settled(remove)
+
+    def hold(self, caller: CallerT, scope: ResourceType, resource_id: str) -> None:
+        """Let nobody else write a resource that is there until the transaction around it ends."""
+        with (
+            suppress(NotFound),
+            self.access.holding(caller, scope, _checked_id(resource_id, scope)),
+        ):
+            pass
 
     def _change(
         self, caller: CallerT, resource_id: str, plan: Plan, terms: Terms

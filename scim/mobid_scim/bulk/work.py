@@ -52,7 +52,8 @@ def carry_out(
     """
     if service.unit is None:
         return _Work(request.operations, Single(service, terms)).run(request.fail_on_errors)
-    return settled(partial(_carry_out_together, request, service, service.unit, terms))
+    together = partial(_carry_out_together, request, service, service.unit, terms)
+    return settled(together, again=partial(together, in_turn=True))
 
 
 def _carry_out_together(
@@ -60,11 +61,32 @@ def _carry_out_together(
     service: Service[CallerT],
     unit: Transactional[CallerT],
     terms: Terms[CallerT],
+    *,
+    in_turn: bool = False,
 ) -> list[Result]:
     with unit(terms.caller) as transaction:
-        single = Single(service.bound(transaction), terms)
-        work = _Work(request.operations, single, transaction.savepoint)
+        bound = service.bound(transaction)
+        if in_turn:
+            _hold_all(request.operations, bound, terms.caller)
+        work = _Work(request.operations, Single(bound, terms), transaction.savepoint)
         return work.run(request.fail_on_errors)
+
+
+def _hold_all(
+    operations: Sequence[BulkOperation | Unreadable], service: Service[CallerT], caller: CallerT
+) -> None:
+    """Hold all that a request changes, in the same order as others do, so that nobody waits in a circle.
+
+    The first attempt holds nobody up; after it, requests that change the same take turns.
+    """
+    named = {
+        (each.endpoint, each.resource_id)
+        for each in operations
+        if isinstance(each, BulkOperation) and each.resource_id is not None
+    }
+    for scope in service.types:
+        for resource_id in sorted(name for endpoint, name in named if endpoint == scope.endpoint):
+            service.hold(caller, scope, resource_id)
 
 
 @dataclass(slots=True)

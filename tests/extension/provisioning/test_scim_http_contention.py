@@ -221,6 +221,23 @@ class TestCircle:
             assert statuses(sent.result(PATIENCE)) == ["200", "200"]
         assert provider.audited()[audited:] == [("scim_client:hr", "user.update")] * 2
 
+    def test_many_bulk_requests_in_opposite_orders_take_turns(
+        self, provider: Provider, hr: SCIM
+    ) -> None:
+        """Who gave way once holds all beforehand, in one order for everybody: so nobody is sent away."""
+        paths = people(hr, provider)
+        ways = [paths[::step] for step in (1, -1)]
+
+        def send(turn: int) -> TestResponse:
+            nobody = renaming("/Users/nobody", "is not there")
+            names = [renaming(path, f"name {turn}") for path in ways[turn % 2]]
+            return bulk(provider.client(), nobody, *names)
+
+        answers = at_once(*(lambda turn=turn: send(turn) for turn in range(10)))
+        assert [statuses(one) for one in answers] == [["404", *["200"] * 4]] * 10
+        left = {cast("dict[str, Any]", hr("GET", path).json)["displayName"] for path in paths}
+        assert len(left) == 1
+
     def test_one_request_that_gives_way_is_begun_again(
         self, provider: Provider, hr: SCIM, rival: Connection
     ) -> None:
