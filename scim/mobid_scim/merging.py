@@ -4,7 +4,7 @@ from mobid_scim.attributes import Attribute
 from mobid_scim.attributes import Mutability as Rule
 from mobid_scim.errors import InvalidSyntax, InvalidValue, Mutability
 from mobid_scim.resource import Values
-from mobid_scim.validation import no_object, read_value
+from mobid_scim.typed_values import no_object, read_value
 from mobid_scim.wording import unknown
 
 

@@ -7,7 +7,7 @@ from mobid_scim.match import value_matches
 from mobid_scim.merging import check_settled, merged, set_member
 from mobid_scim.patch_request import Kind, PatchOperation
 from mobid_scim.path import Path
-from mobid_scim.validation import (
+from mobid_scim.typed_values import (
     check_count,
     check_one_primary,
     is_primary,

@@ -14,7 +14,8 @@ from mobid_scim.merging import merged
 from mobid_scim.patch_request import Kind, PatchOperation
 from mobid_scim.path import Path
 from mobid_scim.resource import Resource, ResourceType, Values
-from mobid_scim.validation import missing_required, read_value
+from mobid_scim.typed_values import read_value
+from mobid_scim.validation import missing_required
 
 
 def apply(

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from flask.testing import FlaskClient
 
-from mobid_scim import strict_json, validation
+from mobid_scim import strict_json
 from mobid_scim.bulk.request import BulkLimits
 from mobid_scim.dialect import Rule
 from mobid_scim.dialects import DIALECTS
@@ -18,6 +18,7 @@ from mobid_scim.patch_request import MAX_OPERATIONS
 from mobid_scim.projection import MAX_NAMES
 from mobid_scim.schemas.group import GROUP
 from mobid_scim.schemas.user import USER
+from mobid_scim.typed_values import MAX_BASE64_CHARACTERS, MAX_CHARACTERS
 
 ROOT: Final = Path(__file__).parents[2]
 README: Final = (ROOT / "scim" / "README.md").read_text("utf-8")
@@ -100,8 +101,8 @@ class TestTheText:
         for said in (
             f"body {limits.size >> 20} MiB and {limits.depth} deep",
             f"({members.max_values:,} members)",
-            f"{validation.MAX_CHARACTERS:,} characters per string",
-            f"({validation.MAX_BASE64_CHARACTERS:,} in base64)",
+            f"{MAX_CHARACTERS:,} characters per string",
+            f"({MAX_BASE64_CHARACTERS:,} in base64)",
             f"{MAX_OPERATIONS} PATCH operations",
             f"{BulkLimits().max_operations:,} Bulk operations",
             f"pages of {MAX_COUNT:,}",
