@@ -34,6 +34,9 @@ class ForkServer:
         with theirs:
             try:
                 self._process = _started(theirs.fileno())
+            except BlockingIOError as error:  # EAGAIN of fork(2)
+                self._control.close()
+                raise SandboxUnavailable(wire.NO_MORE_PROCESSES) from error
             except OSError as error:
                 self._control.close()
                 raise SandboxUnavailable(f"its fork server did not start: {error}") from error

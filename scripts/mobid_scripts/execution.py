@@ -27,6 +27,7 @@ MOST_STEPS: Final = 20_000
 MOST_CALLS: Final = 200
 _MOST_MESSAGE: Final = 400
 _SHOWN: Final = re.compile(r"<[^<>]*>")
+_ASKED: Final = re.compile(r"User\._(\w+)\(\)")
 _NAMED: Final = re.compile(r"variable '(\w+)'")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]+")
 
@@ -167,7 +168,7 @@ def _told(error: Exception) -> tuple[Code, str]:
             shown = quoted(key) if isinstance(key, str) else kind_of(key)
             return Code.RUN_ERROR, f"There is no key {shown}; .get() reads as None then"
         case _:
-            return Code.RUN_ERROR, f"{type(error).__name__}: {_without_insides(str(error))}"
+            return Code.RUN_ERROR, _without_insides(error)
 
 
 def _unbound(error: NameError) -> str:
@@ -176,6 +177,9 @@ def _unbound(error: NameError) -> str:
     return error.name or (named[1] if named else "A name")
 
 
-def _without_insides(words: str) -> str:
+def _without_insides(error: Exception) -> str:
     """Leave out how Python shows an object it has no words for: its address says where our memory is."""
-    return _ADDRESS.sub("?", _SHOWN.sub("this value", words)).replace("User._", "user.")
+    words = str(error)
+    if (asked := _ASKED.match(words)) is not None:  # Python would count our `self`, too
+        return f"user.{asked[1]}() takes one text, and nothing else"
+    return f"{type(error).__name__}: {_ADDRESS.sub('?', _SHOWN.sub('this value', words))}"

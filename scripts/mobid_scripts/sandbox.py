@@ -82,6 +82,8 @@ class Sandbox:
         """
         started = time.monotonic()
         self._keeps_to_declaration(user, defaults)
+        if now.tzinfo is None:
+            raise ValueError(f"The moment of a run, {now}, has no time zone.")
         if stop := _barred(source):
             rejected = Verdict.REJECTED_AT_UPLOAD
             return Outcome(outcome=rejected, diagnostics=(stop,), ms=_ms(started))

@@ -212,6 +212,9 @@ def test_the_caller_keeps_to_its_declaration(product: Product, scripts: Scripts)
     defaults = {k: v for k, v in product.defaults.items() if k != "user_id"}
     with pytest.raises(ValueError, match=r"do not match the declared options: user_id\."):
         scripts.sandbox.run("", {}, defaults=defaults, now=product.now)
+    moment = product.now.replace(tzinfo=None)
+    with pytest.raises(ValueError, match=r"of a run, 2026-11-22 12:00:00, has no time zone\."):
+        scripts.sandbox.run("", {}, defaults=product.defaults, now=moment)
 
 
 def test_a_declaration_travels_as_text(product: Product) -> None:

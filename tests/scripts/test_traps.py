@@ -94,6 +94,11 @@ def test_two_names_that_look_alike_are_not_two(selector: str, scripts: Scripts) 
         ("def f():\n    x = x + 1\nf()", '"x" has no value yet (line 2).'),
         ("x = int('²')", 'int() can not read "²" as a whole number (line 1).'),
         ("x = int('+-5')", 'int() can not read "+-5" as a whole number (line 1).'),
+        (
+            "x = user.has('email', 'groups')",
+            "user.has() takes one text, and nothing else (line 1).",
+        ),
+        ("x = user.in_group()", "user.in_group() takes one text, and nothing else (line 1)."),
         ("x = round(5, -99999999)", "round() keeps up to 20 digits, not -99,999,999 (line 1)."),
     ],
 )
