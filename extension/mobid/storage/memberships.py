@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import exists, select
 
+from mobid.storage.given import is_given
 from mobid.storage.tables import group_members, groups
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import Select
 
 
-def _groups_in(wanted: ColumnElement[bool]) -> Select[Any]:
+def _groups_in() -> Select[Any]:
     table, above = group_members.c, group_members.alias("above").c
-    first = select(table.user_id, table.group_id).where(wanted)
+    first = select(table.user_id, table.group_id).where(is_given(table.user_id, "users"))
     reached = first.cte("reached", recursive=True)
     # UNION leaves out what was reached before, so that a circle ends.
     reached = reached.union(
@@ -34,16 +33,5 @@ def _groups_in(wanted: ColumnElement[bool]) -> Select[Any]:
     return query.order_by(reached.c.user_id, groups.c.display_name_key, groups.c.id)
 
 
-_OF_ONE: Final = _groups_in(group_members.c.user_id == bindparam("user"))
-_OF_SEVERAL: Final = _groups_in(group_members.c.user_id.in_(bindparam("users", expanding=True)))
-
-
-def groups_in(user_ids: Sequence[str]) -> tuple[Select[Any], Mapping[str, object]]:
-    """Return what asks for the groups that some users are in, and the values that it leaves open.
-
-    It answers with user, id, name, and whether directly; by name.
-    """
-    if len(user_ids) == 1:
-        # SQLAlchemy writes a list anew each time, which costs more than the database needs.
-        return _OF_ONE, {"user": user_ids[0]}
-    return _OF_SEVERAL, {"users": user_ids}
+GROUPS_IN: Final = _groups_in()
+"""Asks for the groups that some `users` are in: user, id, name, and whether directly; by name."""

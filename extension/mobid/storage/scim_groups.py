@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Text, bindparam, case, exists, false, func, literal, not_, select, true
+from sqlalchemy import Text, case, exists, false, func, literal, not_, select, true
 
+from mobid.storage.given import is_given
 from mobid.storage.scim import Place, ResourceTable, address
 from mobid.storage.scim_filter import Attributes, Either, Relation, in_row
 from mobid.storage.scim_values import Words
@@ -47,7 +48,7 @@ _MEMBERS_OF: Final = (
         group_members.c.member_id,
         _by_kind(literal(USER, Text), literal(GROUP, Text)).label("kind"),
     )
-    .where(group_members.c.group_id.in_(bindparam("groups", expanding=True)))
+    .where(is_given(group_members.c.group_id, "groups"))
     .order_by(group_members.c.group_id, group_members.c.member_id)
 )
 _MEMBERS_NAMED: Final = _MEMBERS_OF.add_columns(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import (
     Text,
     and_,
-    bindparam,
     case,
     false,
     func,
@@ -24,6 +23,7 @@ from sqlalchemy import (
 from typing_extensions import override
 
 from mobid.domain.mobile_ids import ProfileState
+from mobid.storage.given import is_given
 from mobid.storage.scim import Place, ResourceTable, address
 from mobid.storage.scim_filter import Attributes, Relation, in_row
 from mobid.storage.scim_values import Plain, Words, ordered
@@ -57,7 +57,7 @@ _CERTIFICATES_OF: Final = (
         certificates.c.ca_state,
         certificates.c.not_after,
     )
-    .where(certificates.c.mobile_id.in_(bindparam("mobile_ids", expanding=True)))
+    .where(is_given(certificates.c.mobile_id, "mobile_ids"))
     .order_by(certificates.c.kind, certificates.c.ordered_at, certificates.c.id)
 )
 _CERTIFICATES_WITH_DER: Final = _CERTIFICATES_OF.add_columns(certificates.c.der)

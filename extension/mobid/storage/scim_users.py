@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Text, bindparam, literal_column, select, type_coerce
+from sqlalchemy import Text, literal_column, select, type_coerce
 
+from mobid.storage.given import is_given
 from mobid.storage.scim import Place, ResourceTable, address
 from mobid.storage.scim_documents import InColumn, in_documents
 from mobid.storage.scim_filter import Attributes, Relation, in_row
@@ -35,7 +36,7 @@ _USERS: Final = ResourceTable(
 _MOBILE_IDS_OF: Final = (
     select(mobile_ids)
     .where(
-        mobile_ids.c.user_id.in_(bindparam("users", expanding=True)),
+        is_given(mobile_ids.c.user_id, "users"),
         mobile_ids.c.deleted_at.is_(None),
     )
     .order_by(mobile_ids.c.created_at.desc(), mobile_ids.c.id)

@@ -12,7 +12,7 @@ from mobid.domain.users import User, UserState
 from mobid.processes.errors import NotFound
 from mobid.storage.columns import is_storable
 from mobid.storage.mapping import RowMap
-from mobid.storage.memberships import groups_in
+from mobid.storage.memberships import GROUPS_IN
 from mobid.storage.tables import users
 from mobid.storage.tombstones import keep_names, restore
 
@@ -142,7 +142,7 @@ class SQLUsers:
     def _users(self, rows: Sequence[Row[Any]]) -> list[User]:
         """Return the users in rows, with the names of the groups that each is in, at any depth."""
         names: dict[str, dict[str, None]] = {row.id: {} for row in rows}
-        for one in self._transaction.all(*groups_in([*names])):
+        for one in self._transaction.all(GROUPS_IN, {"users": list(names)}):
             names[one.user_id][one.display_name] = None
         return [
             _USERS.entity(
