@@ -151,6 +151,8 @@ def _kind(value: object) -> Kind:
     """Read `op` in any case: strings of a SCIM message are not caseExact by default."""
     if isinstance(value, str) and value.lower() in list(Kind):
         return Kind(value.lower())
+    if value is None:
+        raise InvalidSyntax("An operation has no op; send add, replace or remove.")
     raise InvalidSyntax(f"The op of an operation is add, replace or remove, not {shown(value)}.")
 
 

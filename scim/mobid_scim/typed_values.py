@@ -82,7 +82,7 @@ def _check_text(text: str, attribute: Attribute, place: str) -> None:
         code = ord(found.group())
         raise InvalidValue(f"{place} holds the control character U+{code:04X}; leave it out.")
     if not attribute.multi_line and (found := _LINE_BREAK.search(text)):
-        raise InvalidValue(f"{place} is one line; it holds U+{ord(found.group()):04X}.")
+        raise InvalidValue(f"{place} is one line; leave out its U+{ord(found.group()):04X}.")
 
 
 def check_count(values: list[object], attribute: Attribute, place: str) -> None:

@@ -5,13 +5,17 @@ from collections.abc import Iterable
 from typing import Final
 
 _QUOTED_LENGTH: Final = 64
+_FEW: Final = 8
+"""So many names a message can carry."""
 
 
 def unknown(name: str, *, of: str, known: Iterable[str], what: str = "attribute") -> str:
-    """Say that there is no such attribute, and which one may be meant."""
+    """Say that there is no such attribute, and which one may be meant, or which few there are."""
     by_lower = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.lower()[:_QUOTED_LENGTH], by_lower, n=1)
     hint = f" Did you mean {by_lower[near[0]]}?" if near else ""
+    if not near and 0 < len(by_lower) <= _FEW:
+        hint = f" Known are {', '.join(by_lower.values())}."
     return f"{of} has no {what} {quoted(name)}.{hint}"
 
 

@@ -255,7 +255,7 @@ class TestWhatIsRefused:
             (message(*[{"op": "remove", "path": "title"}] * 101), InvalidSyntax, "at most 100"),
             (message(5), InvalidSyntax, "An operation is an object"),
             (message({"op": "move"}), InvalidSyntax, 'add, replace or remove, not "move"'),
-            (message({"path": "title"}), InvalidSyntax, "add, replace or remove"),
+            (message({"path": "title"}), InvalidSyntax, "has no op; send add, replace or remove"),
             (message({"op": "add", "path": 5, "value": 1}), InvalidPath, "is a string"),
             (message({"op": "add", "path": "title"}), InvalidValue, 'at "title" has no value'),
             (message({"op": "add", "value": "x"}), InvalidValue, "is an object"),

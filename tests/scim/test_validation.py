@@ -124,13 +124,13 @@ class TestWhatDoesNotFit:
             ({"emails": [{"primary": "true"}]}, 'emails.primary is a boolean; "true" is none'),
             ({"title": "x" * 2001}, "title has 2001 characters; at most 2000"),
             ({"displayName": "Eve\x0bBcc: x"}, r"displayName holds the control character U\+000B"),
-            ({"userName": "anne\nadmin"}, r"userName is one line; it holds U\+000A"),
-            ({"displayName": "Eve\tX"}, r"displayName is one line; it holds U\+0009"),
+            ({"userName": "anne\nadmin"}, r"userName is one line; leave out its U\+000A"),
+            ({"displayName": "Eve\tX"}, r"displayName is one line; leave out its U\+0009"),
             (
                 {"emails": [{"value": "eve@example.org\r\nBcc: x@example.org"}]},
-                r"emails.value is one line; it holds U\+000D",
+                r"emails.value is one line; leave out its U\+000D",
             ),
-            ({"externalId": "1\n2"}, r"externalId is one line; it holds U\+000A"),
+            ({"externalId": "1\n2"}, r"externalId is one line; leave out its U\+000A"),
             (
                 {"x509Certificates": [{"value": "a$b="}]},
                 "x509Certificates.value is binary; .* send base64",

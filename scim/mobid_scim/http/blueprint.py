@@ -26,6 +26,7 @@ from mobid_scim.http import bulk, discovery
 from mobid_scim.http.answers import refusal
 from mobid_scim.http.resources import Authorize, ResourceViews, View
 from mobid_scim.service import Service
+from mobid_scim.wording import quoted
 
 CallerT = TypeVar("CallerT")
 Authenticate = Callable[[Request], CallerT]
@@ -136,7 +137,7 @@ def _know_the_rest(state: BlueprintSetupState) -> None:
 
 
 def _no_such_path(unknown: str) -> Response:
-    raise NotFound(f'There is nothing at "{unknown[:64]}".')
+    raise NotFound(f"There is nothing at {quoted(unknown)}; /ResourceTypes lists the endpoints.")
 
 
 def _translated(error: Exception, translate: Translate) -> SCIMError:
