@@ -70,11 +70,18 @@ class MobileIDs(Protocol):
         """Return active and inactive ones whose end is reached."""
 
     def ending(
-        self, since: datetime, until: datetime, *, after: MobileID | None, limit: int
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        day_began_after: datetime | None,
+        after: MobileID | None,
+        limit: int,
     ) -> Sequence[MobileID]:
         """Return active ones that end between two moments, what ends first at the front.
 
-        With `after`, those that come after that one in this order.
+        With `day_began_after`, only those for which a day began after that moment, and by `since`:
+        24 hours, counted back from their end. With `after`, those that come after that one.
         """
 
     def held(self, hold: Hold, *, by: str) -> Sequence[str]:

@@ -3,6 +3,11 @@
 One mail for a mobile ID and a day before its end, never two: the number of the mail is that day, and
 there is one mail of an event, a subject and a number. Whoever was away on a day, the server or the
 script, is told by the next sweep: of the last day that was missed, and of no earlier one.
+
+A day is 24 hours, counted back from the end of the mobile ID: no time zone has a part in it. What is to
+be said of a mobile ID changes when such a day begins, so a sweep looks only at those for which one began
+since the sweep before. One worker of all sweeps in an hour. What a worker remembers of its last sweep is
+gone with it: then, and when the script is another one, it looks once at everything that ends in time.
 """
 
 from __future__ import annotations
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
 LONGEST: Final = timedelta(days=365)
 """Nobody can be told earlier: it is the most that the script can ask for."""
 BATCH: Final = 200
+ONE_SWEEP_IN: Final = timedelta(minutes=45)
+"""Less than the pause between two sweeps of one worker, so that it is not its own obstacle."""
 
 _DAY: Final = timedelta(days=1)
 _WORTH_TRYING: Final = 3
@@ -54,32 +61,51 @@ class Reminders:
         self._language = language
         self._shipped = shipped
         self._violations = Violations(units, quarantine=quarantine)
+        self._last: tuple[int, datetime] | None = None
+        """The version and the moment of the last sweep here that came to its end without a fault."""
 
     def __call__(self) -> int:
-        """Announce every reminder that is due; return how many there were."""
-        with self._units.reading() as unit:
+        """Announce every reminder that is due; return how many there were.
+
+        Nothing is done while another worker does it, or has just done it.
+        """
+        with self._units() as unit:
             script = unit.scripts.active(self._shipped.name) or self._shipped
             now = unit.now
+            turn = unit.counters.add("reminders", str(script.version), window=ONE_SWEEP_IN)
+            unit.commit()
+        if turn.number > 1:
+            return 0
         if script.quarantined_at is not None:
             _log.error("expiry_script_in_quarantine", script=script.name, version=script.version)
             return 0
         sweep = _Sweep(self._language, script, now)
         told = sum(self._page(page, sweep) for page in self._pages(sweep))
-        if sweep.failure is not None:
+        if sweep.failure is None:
+            self._last = (script.version, now)
+        else:
             self._report(script, sweep.failure, sweep.failures)
         return told
 
     def _pages(self, sweep: _Sweep) -> Iterable[Sequence[MobileID]]:
         """Yield active mobile IDs that somebody might be told of, those that end first at the front."""
         after: MobileID | None = None
-        until = sweep.now + sweep.horizon()
+        until, began = sweep.now + sweep.horizon(), self._looked_at(sweep)
         while True:
             with self._units.reading() as unit:
-                page = unit.mobile_ids.ending(sweep.now, until, after=after, limit=BATCH)
+                page = unit.mobile_ids.ending(
+                    sweep.now, until, day_began_after=began, after=after, limit=BATCH
+                )
             if not page:
                 return
             yield page
             after = page[-1]
+
+    def _looked_at(self, sweep: _Sweep) -> datetime | None:
+        """Return until when everything was looked at here; none if that is of no use any more."""
+        version, last = self._last or (None, sweep.now)
+        recent = timedelta(0) <= sweep.now - last < _DAY
+        return last if version == sweep.version and recent else None
 
     def _page(self, page: Sequence[MobileID], sweep: _Sweep) -> int:
         with self._units.reading() as unit:
@@ -126,6 +152,7 @@ class _Sweep:
 
     def __init__(self, language: ScriptLanguage, script: StoredScript, now: datetime) -> None:
         self.now = now
+        self.version = script.version
         self.failure: Evaluation | None = None
         """The first evaluation that failed."""
         self.failures = 0

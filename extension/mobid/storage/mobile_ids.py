@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import BigInteger, and_, delete, insert, or_, select, type_coerce, update
 
 from mobid.domain.actors import Actor
 from mobid.domain.mobile_ids import Device, Hold, MobileID, Placed, ProfileState
 from mobid.processes.errors import NotFound, VersionConflict
-from mobid.storage.columns import is_storable
+from mobid.storage.columns import is_storable, microseconds
 from mobid.storage.mapping import RowMap
 from mobid.storage.tables import mobile_id_holds, mobile_ids
 from mobid.storage.tables.profiles import CAN_END, IS_LIVE
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Select
+    from sqlalchemy import ColumnElement, Select
 
     from mobid.storage.transaction import Transaction
 
 _MAP: Final = RowMap(MobileID, parts={"device": Device, "locked_by": Actor}, apart={"holds"})
 _HOLDS: Final = RowMap(Placed, parts={"placed_by": Actor})
+_DAY: Final = timedelta(days=1) // timedelta(microseconds=1)
 _NEWEST_FIRST = (mobile_ids.c.created_at.desc(), mobile_ids.c.id.desc())
 
 
@@ -57,16 +59,25 @@ class SQLMobileIDs:
         return self._read(query.order_by(mobile_ids.c.valid_to, mobile_ids.c.id).limit(limit))
 
     def ending(
-        self, since: datetime, until: datetime, *, after: MobileID | None, limit: int
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        day_began_after: datetime | None,
+        after: MobileID | None,
+        limit: int,
     ) -> Sequence[MobileID]:
         """Return active ones that end between two moments, what ends first at the front.
 
-        With `after`, those that come after that one in this order.
+        With `day_began_after`, only those for which a day began after that moment, and by `since`:
+        24 hours, counted back from their end. With `after`, those that come after that one.
         """
         row = mobile_ids.c
         query = select(mobile_ids).where(
             CAN_END, row.state == ProfileState.ACTIVE, row.valid_to > since, row.valid_to <= until
         )
+        if day_began_after is not None:
+            query = query.where(_day_began(day_began_after, since))
         if after is not None:
             same_end = and_(row.valid_to == after.valid_to, row.id > after.id)
             query = query.where(or_(row.valid_to > after.valid_to, same_end))
@@ -150,6 +161,16 @@ class SQLMobileIDs:
         for row in self._transaction.all(query):
             found.setdefault(row.mobile_id, {})[Hold(row.hold)] = _HOLDS.entity(row)
         return found
+
+
+def _day_began(after: datetime, by: datetime) -> ColumnElement[bool]:
+    """Return the condition that a day, counted back from the end, began between two moments.
+
+    It is asked of the index: that is one look at each end instead of one query for each day.
+    """
+    end = type_coerce(mobile_ids.c.valid_to, BigInteger)
+    into = (end - microseconds(after)) % _DAY
+    return and_(into > 0, into <= microseconds(by) - microseconds(after))
 
 
 def _conflict(stored: MobileID, read: int) -> VersionConflict:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from mobid.domain.mails import MailEvent
 from mobid.domain.mobile_ids import MobileID, ProfileState
 from mobid.optionscripts import SHIPPED_EXPIRING
 from mobid.processes.reminders import Reminders, day_due
@@ -17,10 +18,29 @@ from mobid.processes.reminders import Reminders, day_due
 if TYPE_CHECKING:
     from tests.extension.processes.conftest import Person, Place
 
+    from mobid.domain.users import User
     from mobid.optionscripts import ExpiringScripts
+    from mobid.processes.ports import Evaluation
 
 DAY: Final = timedelta(days=1)
 NOON: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+class Watched:
+    """The language, and how often a script was asked about somebody."""
+
+    def __init__(self, expiring: ExpiringScripts) -> None:
+        self._expiring = expiring
+        self.asked = 0
+
+    def recall(self, source: str, user: User, *, at: datetime) -> Evaluation:
+        """Count, and ask."""
+        self.asked += 1
+        return self._expiring.recall(source, user, at=at)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return everything else as it is."""
+        return getattr(self._expiring, name)
 
 
 class Site:
@@ -28,7 +48,12 @@ class Site:
 
     def __init__(self, place: Place, expiring: ExpiringScripts) -> None:
         self.place = place
-        self.sweep = Reminders(place.units, expiring, SHIPPED_EXPIRING)
+        self.language = Watched(expiring)
+        self.sweep = self.worker()
+
+    def worker(self) -> Reminders:
+        """Return the sweep of a worker that has just been started."""
+        return Reminders(self.place.units, self.language, SHIPPED_EXPIRING)
 
     def ends_in(self, person: Person, days: float, *, since: int = 700) -> str:
         """Give somebody an active mobile ID that ends soon."""
@@ -43,7 +68,8 @@ class Site:
             self.sweep()
             self.place.effects.later()
             self.place.clock.pass_by(pause)
-        return [int(str(letter.values["days"])) for letter in self.place.post.letters]
+        letters = [one for one in self.place.post.letters if one.event is MailEvent.EXPIRING]
+        return [int(str(letter.values["days"])) for letter in letters]
 
     def activate(self, source: str) -> None:
         """Make a script the active one."""
@@ -92,6 +118,81 @@ def test_two_sweeps_at_once_are_one_mail(site: Site, anne: Person) -> None:
     assert (site.sweep(), site.sweep()) == (1, 0)
     site.place.effects.later()
     assert site.place.post.told() == ["expiring"]
+
+
+def test_one_worker_sweeps_in_an_hour(site: Site, anne: Person) -> None:
+    """The others leave it at that; and when it is gone, they look at everything, and tell no one twice."""
+    site.activate("options.remind_days = [30] if user.email else []")
+    site.ends_in(anne, 30)
+    others = [site.worker() for _ in range(3)]
+    assert site.sweep() == 1
+    assert [other() for other in others] == [0, 0, 0]
+    assert site.language.asked == 1
+    site.place.clock.pass_by(timedelta(hours=1))
+    assert [other() for other in others] == [0, 0, 0]
+    assert site.language.asked == 2
+
+
+def test_each_is_looked_at_once_a_day(site: Site) -> None:
+    """When a new day before its end begins: however many sweeps there are, and whoever is told nothing."""
+    site.activate("options.remind_days = [30] if user.email else []")
+    for hours in (1, 7, 15):
+        site.ends_in(site.place.person(), 40 + hours / 24)
+    site.sweep()
+    assert site.language.asked == 3
+    for day in (1, 2):
+        site.told_over(1, pause=timedelta(hours=8))
+        assert site.language.asked == 3 + 3 * day
+
+
+def test_another_version_has_everybody_looked_at(site: Site, anne: Person) -> None:
+    """At its first sweep, without a pause: what it says may be due already."""
+    site.ends_in(anne, 40)
+    assert site.sweep() == 1
+    site.activate("options.remind_days = [50]")
+    assert site.sweep() == 1
+
+
+def test_who_fails_is_asked_again_in_the_next_hour(site: Site, anne: Person) -> None:
+    """A script that fails for somebody is not done with them until tomorrow."""
+    site.activate("options.remind_days = [len(user.department)]")
+    site.place.change(anne, doc="{}")
+    site.ends_in(anne, 5)
+    assert site.sweep() == 0
+    site.place.change(anne, doc='{"department": "Finance"}')
+    site.place.clock.pass_by(timedelta(hours=1))
+    assert site.sweep() == 1
+
+
+def test_when_a_hold_is_lifted_the_day_that_was_missed_is_told(site: Site, anne: Person) -> None:
+    """Nothing while it is suspended, and within a day after that."""
+    mobile_id = site.ends_in(anne, 31)
+    site.place.put(mobile_id, state=ProfileState.INACTIVE)
+    assert site.told_over(3) == []
+    site.place.put(mobile_id, state=ProfileState.ACTIVE)
+    assert site.told_over(1) == [28]
+
+
+@pytest.mark.parametrize("end", ["deactivated", "deleted"])
+def test_who_is_gone_is_told_nothing(site: Site, anne: Person, end: str) -> None:
+    """Also not what a sweep had announced before."""
+    site.ends_in(anne, 60)
+    site.place.post.silent = True
+    assert site.sweep() == 1
+    getattr(anne, end)()
+    site.place.post.silent = False
+    assert site.told_over(31, pause=timedelta(hours=37)) == []
+
+
+def test_a_letter_that_nobody_takes_is_not_tried_again_that_day(site: Site, anne: Person) -> None:
+    """Not by a worker that has just been started either; the next day has a letter of its own."""
+    site.ends_in(anne, 6.5)
+    site.place.post.refuses = "550 nobody here"
+    site.told_over(1)
+    site.place.post.refuses = ""
+    assert site.place.post.letters == []
+    assert site.worker()() == 0
+    assert site.told_over(1) == [5]
 
 
 def test_nobody_is_told_in_the_minute_in_which_they_get_it(site: Site, anne: Person) -> None:
