@@ -20,7 +20,7 @@ from mobid.provisioning.reading import Repository
 from mobid.provisioning.types import USER_EXTENSION
 from mobid.provisioning.user_rows import DOCUMENTS, changed_row, new_row
 from mobid.storage.groups import leave_groups
-from mobid.storage.memberships import groups_in
+from mobid.storage.memberships import GROUPS_IN
 from mobid.storage.scim_users import mobile_ids_of, user_attributes, user_place, user_row
 from mobid.storage.users import insert_user, update_user
 from mobid_scim.errors import PreconditionFailed
@@ -145,7 +145,7 @@ class Users(Repository):
     def _groups(self, connection: Connection, user_ids: Sequence[str]) -> dict[str, list[object]]:
         """Return the groups of users who are in some."""
         found: dict[str, list[object]] = {}
-        for one in connection.execute(*groups_in(user_ids)):
+        for one in connection.execute(GROUPS_IN, {"users": user_ids}):
             shown = {
                 "value": one.id,
                 "$ref": f"{self.parts.base_url}/Groups/{one.id}",
