@@ -43,7 +43,10 @@ _DELETE: Final = delete(user_values).where(_HERE)
 
 
 class DocumentRow(NamedTuple):
-    """One row of a document; the last three are null for the row of a complex value."""
+    """One row of a document; the last three are null for the row of a complex value.
+
+    A boolean ends with nothing that could be asked for, and has no key backwards.
+    """
 
     attr: str
     position: int
@@ -158,7 +161,7 @@ def _simple(of: _Column, values: Sequence[tuple[int, Any]]) -> Iterator[Document
             position=position,
             leads=leads,
             value_key=text[:KEY_LENGTH],
-            value_key_reversed=text[::-1][:KEY_LENGTH],
+            value_key_reversed=None if isinstance(value, bool) else text[::-1][:KEY_LENGTH],
             long_value=text if len(text) > KEY_LENGTH else None,
         )
         leads = False

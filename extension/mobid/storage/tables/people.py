@@ -68,7 +68,7 @@ user_values: Final = Table(
     Column("position", Number, nullable=False),
     # The beginning of the text, as it is compared; null for a complex value.
     Column("value_key", Key),
-    # The end of it backwards, which makes "ends with" a range of the index.
+    # The end of it backwards, which makes "ends with" a range of the index; null where nobody can ask that.
     Column("value_key_reversed", Key),
     # The whole of a text that is longer than its key.
     Column("long_value", Text),
@@ -80,11 +80,12 @@ user_values: Final = Table(
 Index(
     "ix_user_values_value_key", user_values.c.attr, user_values.c.value_key, user_values.c.user_id
 )
-Index(
+partial_index(
     "ix_user_values_value_key_reversed",
     user_values.c.attr,
     user_values.c.value_key_reversed,
     user_values.c.user_id,
+    where=user_values.c.value_key_reversed.is_not(None),
 )
 
 # Word for word in queries for what is in long texts; a search of short ones needs their index alone.

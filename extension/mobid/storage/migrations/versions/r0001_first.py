@@ -120,10 +120,11 @@ def _people() -> None:
         sa.PrimaryKeyConstraint("user_id", "attr", "position", name="pk_user_values"),
     )
     op.create_index("ix_user_values_value_key", "user_values", ["attr", "value_key", "user_id"])
-    op.create_index(
+    _index(
         "ix_user_values_value_key_reversed",
         "user_values",
         ["attr", "value_key_reversed", "user_id"],
+        "value_key_reversed IS NOT NULL",
     )
     _index(
         "ix_user_values_long_value",
