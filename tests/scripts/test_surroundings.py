@@ -280,12 +280,12 @@ def _resolved(words: Sequence[str]) -> set[str]:
 
 
 @as_root
-@pytest.mark.parametrize("processes", [0, 2])
+@pytest.mark.parametrize("processes", [0, 1, 2])
 def test_a_machine_without_room_for_processes_says_so(
     processes: int, everybodys_python: str
 ) -> None:
     """TasksMax= or ulimit -u: nothing was decided, what to raise is told, and the server lives on."""
-    # Either the limit comes later, for a server that runs, or there is room for two from the beginning.
+    # Either the limit comes later, for a server that runs, or room for one or two at the start.
     room = () if processes == 0 else ("prlimit", f"--nproc={processes}")
     said = _inside(everybodys_python, *USER, *room, full=processes == 0)
     assert said["reason"] == (
