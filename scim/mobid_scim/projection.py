@@ -74,19 +74,20 @@ class Projection:
             attribute = self.scope.attribute(name)
             if attribute is not None and self._holds(Path(attribute)):
                 kept[name] = self._project(value, Path(attribute))
-        return kept
+        return _assigned(kept)
 
     def _members(self, values: Values, schema: Schema) -> Values:
         paths = {each.name: Path(each, None, schema.id) for each in schema.attributes}
-        return {
+        kept = {
             name: self._project(value, paths[name])
             for name, value in values.items()
             if self._holds(paths[name])
         }
+        return _assigned(kept)
 
     def _project(self, value: object, path: Path) -> object:
         if isinstance(value, list):
-            return [self._project(item, path) for item in value]
+            return [left for item in value if (left := self._project(item, path)) != {}]
         if not isinstance(value, dict):
             return value
         subs = {name: path.attribute.sub(name) for name in value}
@@ -130,6 +131,11 @@ class Projection:
     def _names_parts_of(self, path: Path) -> bool:
         subs = path.attribute.sub_attributes
         return any(Path(path.attribute, sub, path.extension).key in self.names for sub in subs)
+
+
+def _assigned(values: Values) -> Values:
+    """Return the values of which the choice has left something: what is empty is none (RFC 7643, 2.5)."""
+    return {name: value for name, value in values.items() if value not in ({}, [])}
 
 
 def _by_rule(attribute: Attribute) -> bool | None:

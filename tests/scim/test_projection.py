@@ -66,6 +66,8 @@ class TestAttributes:
                 f"{BADGES}:badges,{BADGES}:badges.picture",
                 {BADGES: {"badges": [{"value": "1", "picture": "iVBO"}]}},
             ),
+            ("emails.type", {"emails": [{"type": "work"}]}),
+            ("emails.display,name.middleName", {}),
             ("noSuchThing", {}),
             ("", {}),
         ],
@@ -88,6 +90,16 @@ class TestExcludedAttributes:
             "name": {"familyName": "J"},
             ENTERPRISE: {"department": "Tour"},
         }
+
+    def test_nothing_empty_stays(self, whole: Resource) -> None:
+        """RFC 7643, 2.5: an object without values is none, and its attribute is unassigned."""
+        excluded = f"emails.value,name.familyName,name.givenName,{BADGES}:colour,meta.version"
+        assert shown(whole, None, excluded) == {
+            "userName": "bj",
+            "emails": [{"type": "work"}],
+            ENTERPRISE: {"department": "Tour", "division": "x"},
+        }
+        assert "emails" not in str(shown(whole, None, "emails.value,emails.type"))
 
     def test_what_is_always_returned_cannot_be_left_out(self, whole: Resource) -> None:
         """RFC 7643, 2.2: `returned: always`."""
