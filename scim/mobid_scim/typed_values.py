@@ -33,7 +33,8 @@ def read_value(value: object, attribute: Attribute, place: str) -> object:
     values = [_read_single(item, attribute, place) for item in value]
     kept = [each for each in values if each is not None]
     check_one_primary(kept, place)
-    return kept or None
+    # The same value is there once, as nobody can tell two of them apart (RFC 7643, 2.4).
+    return list({repr(each): each for each in kept}.values()) or None
 
 
 def _read_single(value: object, attribute: Attribute, place: str) -> object:

@@ -43,6 +43,12 @@ class TestWhatIsRead:
         values = read(users, ENTERPRISE, name={"givenName": None}, **{ENTERPRISE: {}}).values
         assert values == {"userName": "bj"}
 
+    def test_the_same_value_is_there_once(self, users: ResourceType) -> None:
+        """RFC 7643, 2.4: twice, it complicates what clients do; another type makes it another value."""
+        work, home = ({"value": "a@x", "type": kind} for kind in ("work", "home"))
+        sent = [work, home, {"type": "work", "value": "a@x"}, home | {"display": None}]
+        assert read(users, emails=sent).values["emails"] == [work, home]
+
     def test_a_read_only_sub_attribute_is_ignored(self, users: ResourceType) -> None:
         """RFC 7643, 4.3: the provider knows the manager's displayName."""
         manager = {"value": "1", "displayName": "Me"}
