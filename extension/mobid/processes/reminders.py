@@ -154,7 +154,7 @@ class _Sweep:
         self.now = now
         self.version = script.version
         self.failure: Evaluation | None = None
-        """The first evaluation that failed."""
+        """The first evaluation that failed, or the one in which the script got out of its language."""
         self.failures = 0
         self._language = language
         self._script = script
@@ -185,13 +185,16 @@ class _Sweep:
 
     def _wishes(self, user: User) -> tuple[Sequence[int], bool] | None:
         """Return on which days a user is to be told, and whether daily after the last of them."""
+        if self.failure is not None and broke_out(self.failure):
+            return None  # a script that got out of its language has no second try on the next owner
         evaluation = self._language.recall(self._script.source, user, at=self.now)
         values = evaluation.values
         if values is not None:
             days, daily = values["remind_days"], values["daily_after_last"]
             return (days if isinstance(days, list) else []), daily is True
         if evaluation.outcome is not Outcome.REFUSED:
-            self.failure = self.failure or evaluation
+            if self.failure is None or broke_out(evaluation):
+                self.failure = evaluation
             self.failures += 1
         return None
 

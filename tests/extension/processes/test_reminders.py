@@ -13,14 +13,15 @@ from structlog.testing import capture_logs
 from mobid.domain.mails import MailEvent
 from mobid.domain.mobile_ids import MobileID, ProfileState
 from mobid.optionscripts import SHIPPED_EXPIRING
+from mobid.processes.ports import Diagnostic, Evaluation, Outcome
 from mobid.processes.reminders import Reminders, day_due
+from mobid.processes.violations import VIOLATION
 
 if TYPE_CHECKING:
     from tests.extension.processes.conftest import Person, Place
 
     from mobid.domain.users import User
     from mobid.optionscripts import ExpiringScripts
-    from mobid.processes.ports import Evaluation
 
 DAY: Final = timedelta(days=1)
 NOON: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -323,3 +324,32 @@ def test_a_day_is_one_of_its_own(
         assert left >= 1
         assert day in days or (daily and day == left < min(days))
         assert left <= day < max(lifetime, 1)
+
+
+class GetsOut(Watched):
+    """A language in which the script fails for the first owner, and gets out for all others."""
+
+    def recall(self, source: str, user: User, *, at: datetime) -> Evaluation:  # noqa: ARG002 - the port
+        """Fail, in one way or the other."""
+        self.asked += 1
+        if self.asked == 1:
+            fault = Diagnostic(code="run_error", message="Division by zero.")
+            return Evaluation(outcome=Outcome.FAILED_AT_RUN, diagnostics=(fault,))
+        fault = Diagnostic(code=VIOLATION, message="It broke out.")
+        return Evaluation(outcome=Outcome.KILLED_BY_LIMIT, diagnostics=(fault,))
+
+
+def test_a_violation_is_not_hidden_by_an_error_before_it(
+    place: Place, expiring: ExpiringScripts
+) -> None:
+    """It is audited, the version put in quarantine, and nobody else's turn comes."""
+    site = Site(place, expiring)
+    site.language = GetsOut(expiring)
+    site.sweep = site.worker()
+    site.activate("options.remind_days = [30] if user.email else []")
+    for _ in range(4):
+        site.ends_in(place.person(), 30)
+    assert site.sweep() == 0
+    assert site.language.asked == 2
+    audited = place.audited(f"{SHIPPED_EXPIRING.name}/1")
+    assert audited == ["script.violation", "script.quarantine"]
