@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from RestrictedPython.transformer import RestrictingNodeTransformer, copy_locations
 
 from mobid_scripts import grammar, source
+from mobid_scripts.disguise import disguised
 from mobid_scripts.names import Finding
 from mobid_scripts.outcome import Code
-from mobid_scripts.parsing import disguised, parsed, unreadable
+from mobid_scripts.parsing import parsed, unreadable
 from mobid_scripts.places import FILENAME
 
 if TYPE_CHECKING:
