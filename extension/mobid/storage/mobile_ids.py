@@ -74,8 +74,11 @@ class SQLMobileIDs:
         """
         row = mobile_ids.c
         query = select(mobile_ids).where(
-            CAN_END, row.state == ProfileState.ACTIVE, row.valid_to > since, row.valid_to <= until
+            CAN_END, row.state == ProfileState.ACTIVE, row.valid_to <= until
         )
+        # The index is entered where the page before ended, and not at the first page again.
+        begin = row.valid_to > since if after is None else row.valid_to >= after.valid_to
+        query = query.where(begin)
         if day_began_after is not None:
             query = query.where(_day_began(day_began_after, since))
         if after is not None:
