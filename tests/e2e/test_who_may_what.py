@@ -178,6 +178,7 @@ TABLE: Final[Mapping[str, Route]] = {
     "device.remove": phones(200),
     "admin.script": admin(GET=Door(200, READ)),
     "admin.version": admin(GET=Door(404, READ)),
+    "admin.diff": admin(GET=Door(404, READ)),
     "admin.check": admin(POST=Door(422, SCRIPT)),
     "admin.dry_run": admin(POST=Door(422, SCRIPT)),
     "admin.push": admin(POST=Door(422, SCRIPT)),
@@ -409,6 +410,7 @@ def test_nobody_gets_further_than_the_table_says(callers: Callers, surface: Surf
         "action": "next",
         "ca": ca,
         "number": "99",
+        "other": "98",
         "filename": "mobid.css",
         "question": "AAAA",
     }

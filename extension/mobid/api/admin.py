@@ -10,6 +10,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from mobid.api import progress, scripts
 from mobid.api.bodies import Integer, JSONBlueprint, Strict
 from mobid.api.scripts import (
+    DifferenceAnswer,
     EvaluationAnswer,
     ReleaseAnswer,
     SampleUser,
@@ -160,6 +161,12 @@ def _reading_routes(admin: Blueprint, life: OptionScriptLife) -> None:
     def version(name: str, number: int) -> object:
         """Show one version with its source and its tests; version 0 is the shipped one."""
         return scripts.version_of(life.version(name, number))
+
+    @admin.get("/scripts/<name>/versions/<int:number>/diff/<int:other>")
+    @admin.response(200, DifferenceAnswer)
+    def diff(name: str, number: int, other: int) -> dict[str, Any]:
+        """Show what is different in the text of a version from another one."""
+        return scripts.difference_of(life.version(name, number), life.version(name, other))
 
 
 def _trying_routes(

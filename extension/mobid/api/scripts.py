@@ -9,6 +9,7 @@ from marshmallow import INCLUDE, Schema, fields, validate
 
 from mobid.api.bodies import Strict
 from mobid.optionscripts.words import DECLARATION
+from mobid.processes.script_comparison import unified
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,6 +170,21 @@ class ScriptAnswer(Schema):
     )
 
 
+class DifferenceAnswer(Schema):
+    """What is different in the text of a version from another one."""
+
+    version = fields.Integer(required=True)
+    other = fields.Integer(required=True)
+    same = fields.Boolean(required=True)
+    diff = fields.List(
+        fields.String(),
+        required=True,
+        metadata={
+            "description": "Lines of a unified diff that leads from the other version to this one."
+        },
+    )
+
+
 class ReleaseAnswer(Schema):
     """Whether a version was in quarantine until now."""
 
@@ -182,6 +198,17 @@ def version_of(script: StoredScript) -> dict[str, Any]:
         **{name: getattr(script, name) for name in names},
         "source": script.source,
         "tests": [test.plain() for test in script.tests],
+    }
+
+
+def difference_of(script: StoredScript, other: StoredScript) -> dict[str, Any]:
+    """Return what is different as `DifferenceAnswer` has it."""
+    lines = unified(other.source, script.source, str(other.version), str(script.version))
+    return {
+        "version": script.version,
+        "other": other.version,
+        "same": not lines,
+        "diff": lines,
     }
 
 

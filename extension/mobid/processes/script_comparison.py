@@ -1,11 +1,12 @@
-"""A dry run over many users: what would become of each under another script, told in few lines.
+"""What another script would change: in the text, and for many users in a dry run, told in few lines.
 
-It is read page by page, and each step of the iteration is a moment at which it can be given up: by
+A dry run is read page by page, and each step of the iteration is a moment at which it can be given up: by
 whoever asks, when they go away, or by the bounds here. Nothing is kept of users but a few examples.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 import threading
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from mobid.processes.ports import Outcome
 from mobid.processes.violations import broke_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mobid.domain.actors import Actor
     from mobid.domain.users import User
@@ -156,6 +157,12 @@ class _Table:
             self._lines[key] = Line(changes=changes)
             self.comparison.lines.append(self._lines[key])
         return self._lines.get(key)
+
+
+def unified(before: str, after: str, before_title: str, after_title: str) -> Sequence[str]:
+    """Return the lines of a unified diff that leads from a text to another; none if they are the same."""
+    lines = before.splitlines(), after.splitlines()
+    return list(difflib.unified_diff(*lines, before_title, after_title, lineterm=""))
 
 
 def changes_between(before: Evaluation, after: Evaluation) -> tuple[Change, ...]:

@@ -86,6 +86,24 @@ class TestVersions:
         versions = console.get().get_json()["versions"]
         assert [version["version"] for version in versions] == [2, 1, 0]
 
+    def test_what_is_different_between_two_versions(self, console: Console) -> None:
+        """As diff shows it; nothing where they are the same, and 404 where there is none."""
+        console.post("/versions", source="options.notify = 'none'", comment="")
+        console.post("/versions", source=GOOD, comment="")
+        shown = console.get("/versions/2/diff/1").get_json()
+        assert shown == {
+            "version": 2,
+            "other": 1,
+            "same": False,
+            "diff": ["--- 1", "+++ 2", "@@ -1 +1 @@", "-options.notify = 'none'", f"+{GOOD}"],
+        }
+        same = console.get("/versions/1/diff/1").get_json()
+        assert (same["same"], same["diff"]) == (True, [])
+        for path in ("/versions/9/diff/1", "/versions/1/diff/9"):
+            assert (
+                "MobileIDScriptOptions 9" in refused(console.get(path), 404, "NOT_FOUND")["detail"]
+            )
+
     def test_somebody_else_was_faster(self, console: Console) -> None:
         """Activation is compare-and-set."""
         console.post("/versions", source=GOOD, comment="")
