@@ -245,7 +245,9 @@ class InvalidInput(Refusal):
 
     def __init__(self, field: str, right: str) -> None:
         self.field = field
-        super().__init__(f'Input "{field}" {right}.')
+        self.right = right
+        """What would be right, or what is wrong: a sentence without its subject."""
+        super().__init__(_sentence(f'Input "{field}" {right}'))
 
 
 class TooManyCodes(Refusal):
@@ -352,7 +354,8 @@ class ScriptNotAccepted(Refusal):
     def __init__(self, name: str, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
         faults = "; ".join(fault.message for fault in evaluation.diagnostics)
-        super().__init__(f'Option script "{name}" was not stored: {faults or evaluation.outcome}.')
+        said = faults or evaluation.outcome
+        super().__init__(_sentence(f'Option script "{name}" was not stored: {said}'))
 
 
 class ScriptTestsFailed(Refusal):
@@ -474,3 +477,8 @@ class CANotAvailable(Fault):
         super().__init__(
             f'The CA "{ca}" has not answered yet, so nothing can be ordered. Try again soon.'
         )
+
+
+def _sentence(text: str) -> str:
+    """Return a text with an end; what it quotes may have brought one."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."

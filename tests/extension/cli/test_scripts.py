@@ -89,10 +89,21 @@ class TestWithoutHome:
         assert (done.exit_code, 'did you mean "validity"?' in done.stdout) == (2, True)
         tests.write_text("[[test]")
         done = nowhere("scripts", "test", str(script))
-        assert (done.exit_code, "is no TOML" in done.stderr) == (2, True)
+        assert (done.exit_code, f'{tests}: Input "tests" is no TOML' in done.stdout) == (2, True)
         tests.unlink()
         done = nowhere("scripts", "test", str(script))
         assert (done.exit_code, "there are no tests; put them into" in done.stdout) == (2, True)
+
+    def test_one_that_can_not_be_read_hides_no_other(self, nowhere: Mobid, script: Path) -> None:
+        """A file that is no text is told in its place, for people and for programs; exit 2."""
+        script.with_name("a.txt").write_bytes(b"\xff\xfe")
+        done = nowhere("scripts", "check", str(script.parent))
+        assert done.exit_code == 2
+        assert "a.txt: this is not UTF-8 (byte 0). Save it as UTF-8.\n" in done.stdout
+        assert f"{script}: ok\n" in done.stdout
+        done = nowhere("scripts", "test", str(script.parent), "-o", "json")
+        bad, good = json.loads(done.stdout)
+        assert ("not UTF-8" in bad["problem"], good["passed"]) == (True, True)
 
     def test_the_other_script_has_other_words(self, nowhere: Mobid, script: Path) -> None:
         """Its name says which language it is in."""
@@ -200,7 +211,7 @@ class TestSite:
         assert (done.exit_code, f"{script}:1:5: " in done.stdout) == (2, True)
         for words, why in (
             (("-u", "deparment=x"), 'did you mean "department"?'),
-            (("-u", "department"), "is not ATTRIBUTE=VALUE"),
+            (("-u", "department"), "is neither ATTRIBUTE=VALUE, such as department=Finance, nor"),
             ((), "Say on whom"),
             ((*sample, "--filter", "userName pr"), "one of them only"),
         ):
@@ -208,12 +219,48 @@ class TestSite:
             assert (done.exit_code, why in done.stderr) == (2, True), why
         assert mobid("scripts", "run", "nowhere.txt", *sample).exit_code == 2
 
+    def test_a_sample_in_a_file(self, mobid: Mobid, script: Path) -> None:
+        """A user as JSON, in SCIM spelling; with -u beside it, what is said there holds."""
+        ada = script.with_name("ada.json")
+        ada.write_text('{"userName": "ada", "department": "Finance", "groups": ["staff"]}')
+        run = ("scripts", "run", str(script), "--user", str(ada))
+        assert mobid.json(*run)["options"]["validity"] == "P90D"
+        assert mobid.json(*run, "-u", "department=IT")["options"]["validity"] == "P2Y"
+        for text, why in (
+            ("[1]", "must be one user"),
+            ("{", "is no JSON"),
+            ('{"deparment": "x"}', 'did you mean "department"?'),
+        ):
+            ada.write_text(text)
+            done = mobid(*run)
+            assert (done.exit_code, why in done.stderr) == (2, True), why
+
+    def test_push_says_what_comes_next(self, mobid: Mobid, script: Path) -> None:
+        """The very command, for this home and script; and in which file tests are wrong."""
+        script.write_text("options.remind_days = [9]")
+        tests = script.with_name("short.tests.toml")
+        tests.write_text('[[test]]\nname = "a"\nexpect = { remind_days = [9] }')
+        name = "MobileIDScriptExpiringOptions"
+        done = mobid("scripts", "push", str(script), "--name", name)
+        command = f"scripts activate 1 --name {name}"
+        assert done.stdout == (
+            f"{name} version 1 is stored, with 1 test. Activate it: mobid --home {mobid.home} {command}\n"
+        )
+        assert mobid(*command.split()).exit_code == 0
+        again = mobid(*command.split()).stdout
+        assert again == f"{name}: version 1 was active already; nothing was changed.\n"
+        tests.write_text("[[test]]")
+        done = mobid("scripts", "push", str(script), "--name", name)
+        assert (done.exit_code, f'Error: {tests}: Input "tests"' in done.stderr) == (2, True)
+
     def test_many(self, mobid: Mobid, script: Path) -> None:
         """Nobody is there yet; what is no filter is told, and a faulty script before all."""
         end = mobid.json("scripts", "run", str(script), "--filter", "userName pr")
         assert (end["done"], end["ended"], end["lines"]) == (0, "complete", [])
         done = mobid("scripts", "run", str(script), "--filter", "userName")
-        assert (done.exit_code, "is no filter over users" in done.stderr) == (1, True)
+        assert (done.exit_code, "is no filter over users" in done.stderr) == (2, True)
+        done = mobid("scripts", "run", str(script), "--filter", "userName pr")
+        assert (done.stdout, done.stderr) == ("No user matches the filter.\n", "")
         script.write_text("options.validty = 1")
         done = mobid("scripts", "run", str(script), "--filter", "userName pr")
         assert (done.exit_code, "did you mean" in done.stderr) == (2, True)

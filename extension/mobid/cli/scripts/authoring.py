@@ -17,13 +17,14 @@ from mobid.cli.scripts.files import (
     NAME,
     RED,
     WATCH,
+    Unreadable,
     language_of,
-    read,
-    read_tests,
     saved,
     scripts_in,
     tests_beside,
+    text_of,
 )
+from mobid.optionscripts import plain_tests
 from mobid.processes.errors import InvalidInput
 from mobid.processes.ports import Outcome
 
@@ -109,7 +110,7 @@ def _again(
 ) -> None:
     """Say what there is to say, once or whenever something is saved; exit with the worst code."""
     for _ in saved(path):
-        reports = [report_on(file) for file in scripts_in(path)]
+        reports = [_report(report_on, file) for file in scripts_in(path)]
         data = [report.data for report in reports]
         text = "\n".join(report.text for report in reports)
         emit(output, data if path.is_dir() else data[0], text)
@@ -118,8 +119,17 @@ def _again(
             context.exit(next((code for code in (USAGE, RED) if code in codes), 0))
 
 
+def _report(report_on: Callable[[Path], Report], file: Path) -> Report:
+    """Report on a file; one that can not be read keeps nobody from the others."""
+    try:
+        return report_on(file)
+    except Unreadable as error:
+        data: dict[str, object] = {"file": str(error.file), "problem": str(error)}
+        return Report(data, str(error), USAGE)
+
+
 def _checked(language: ScriptLanguage, file: Path) -> Report:
-    evaluation = language.check(read(file))
+    evaluation = language.check(text_of(file))
     exit_code = 0 if evaluation.outcome is Outcome.OK else USAGE
     return Report({"file": str(file), **as_data(evaluation)}, as_text(file, evaluation), exit_code)
 
@@ -132,10 +142,10 @@ def _tested(language: ScriptLanguage, file: Path, tests: Path, *, needed: bool) 
         text = f'{file}: there are no tests; put them into "{tests}"'
         return Report({"file": str(file), "tests": []}, text, USAGE if needed else 0)
     try:
-        promises = language.read_tests(read_tests(tests))
+        promises = language.read_tests(plain_tests(text_of(tests)))
     except InvalidInput as error:
         return Report({"file": str(tests), "problem": str(error)}, f"{tests}: {error}", USAGE)
-    results = language.test(read(file), promises, at=datetime.now(UTC))
+    results = language.test(text_of(file), promises, at=datetime.now(UTC))
     passed = all(result.passed for result in results)
     return Report(
         {"file": str(file), "passed": passed, "tests": results_as_data(results)},

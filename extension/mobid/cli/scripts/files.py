@@ -38,12 +38,32 @@ _SCRIPTS: Final = ("*.txt", "*.py")
 _EVERY: Final = 0.3
 
 
-def read(file: Path) -> str:
-    """Return the text of a file."""
+class Unreadable(Exception):
+    """A file that is no text, or that nobody here may read."""
+
+    def __init__(self, file: Path, why: str) -> None:
+        self.file = file
+        super().__init__(f"{file}: {why}")
+
+
+def text_of(file: Path) -> str:
+    """Return the text of a file; raise `Unreadable`."""
     try:
         return file.read_text("utf-8")
     except UnicodeDecodeError as error:
-        fail(f'"{file}" is not UTF-8 (byte {error.start}). Save it as UTF-8.', exit_code=USAGE)
+        raise Unreadable(
+            file, f"this is not UTF-8 (byte {error.start}). Save it as UTF-8."
+        ) from None
+    except OSError as error:
+        raise Unreadable(file, f"this can not be read ({error.strerror}).") from None
+
+
+def read(file: Path) -> str:
+    """Return the text of a file, or fail."""
+    try:
+        return text_of(file)
+    except Unreadable as error:
+        fail(str(error), exit_code=USAGE)
 
 
 def scripts_in(path: Path) -> Sequence[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -30,7 +31,7 @@ _GROUPS: Final = "groups"
 
 
 @click.command()
-@click.argument("script", metavar="FILE|VERSION")
+@click.argument("script", metavar="FILE|VERSION|active")
 @NAME
 @click.option("--user-id", help="A real user, by id.")
 @click.option("--filter", "filter_text", help="All users that a SCIM filter matches.")
@@ -39,8 +40,9 @@ _GROUPS: Final = "groups"
     "--user",
     "attributes",
     multiple=True,
-    metavar="ATTRIBUTE=VALUE",
-    help="A sample: userName=ada, department=Finance, groups=staff,site-north …",
+    metavar="ATTRIBUTE=VALUE|FILE",
+    help="A sample: userName=ada, department=Finance, groups=staff,site-north …; or a file of JSON "
+    'with such attributes, {"userName": "ada", "groups": ["staff"]}.',
 )
 @output_option
 @click.pass_context
@@ -91,25 +93,45 @@ def source_of(product: Product, name: str, script: str) -> str:
     if Path(script).is_file():
         return read(Path(script))
     if not script.isdecimal():
-        fail(f'There is no file "{script}", and it is no number of a version.', exit_code=USAGE)
+        fail(
+            f'There is no file "{script}", and it is no number of a version, and not "active".',
+            exit_code=USAGE,
+        )
     return product.scripts.version(name, int(script)).source
 
 
 def _sample(product: Product, name: str, attributes: Sequence[str]) -> User:
     plain: dict[str, object] = {}
     for given in attributes:
-        attribute, equals, value = given.partition("=")
-        if not equals:
-            fail(f'"{given}" is not ATTRIBUTE=VALUE, such as department=Finance.', exit_code=USAGE)
-        plain[attribute] = value.split(",") if attribute == _GROUPS else value
+        plain |= _in_words(given) if "=" in given else _in_file(Path(given))
     try:
         # A test of nothing is read with the same care, and knows the same attributes.
         (read_back,) = product.scripts.language(name).read_tests(
             [{"name": "--user", "user": plain, "refused": ""}]
         )
     except InvalidInput as error:
-        fail(str(error), exit_code=USAGE)
+        fail(error.right, exit_code=USAGE)
     return sample_user(read_back.user)
+
+
+def _in_words(given: str) -> dict[str, object]:
+    attribute, _, value = given.partition("=")
+    return {attribute: value.split(",") if attribute == _GROUPS else value}
+
+
+def _in_file(file: Path) -> dict[str, object]:
+    if not file.is_file():
+        fail(
+            f'"{file}" is neither ATTRIBUTE=VALUE, such as department=Finance, nor a file of JSON.',
+            exit_code=USAGE,
+        )
+    try:
+        found = json.loads(read(file))
+    except (ValueError, RecursionError) as error:
+        fail(f"{file}: this is no JSON: {error}", exit_code=USAGE)
+    if not isinstance(found, dict):
+        fail(f"{file}: this must be one user: an object of attributes.", exit_code=USAGE)
+    return found
 
 
 def _kinds(product: Product, name: str) -> Mapping[str, OptionKind]:
@@ -132,12 +154,17 @@ def _on_many(steps: Iterator[Comparison], script: str) -> Comparison:
         return _with_progress(steps)
     except ScriptNotAccepted as error:
         fail(as_text(script, error.evaluation), exit_code=USAGE)
+    except InvalidInput as error:
+        fail(str(error), exit_code=USAGE)
 
 
 def _with_progress(steps: Iterator[Comparison]) -> Comparison:
     """Go through all steps, with a bar on a terminal; return the end."""
     now = next(steps)
-    with progressbar(length=max(now.total, 1), label="Users", file=sys.stderr) as bar:
+    hidden = not sys.stderr.isatty()
+    with progressbar(
+        length=max(now.total, 1), label="Users", file=sys.stderr, hidden=hidden
+    ) as bar:
         done = 0
         for now in steps:
             bar.update(now.done - done)
@@ -146,6 +173,8 @@ def _with_progress(steps: Iterator[Comparison]) -> Comparison:
 
 
 def _table(end: Comparison, kinds: Mapping[str, OptionKind]) -> str:
+    if not end.done:
+        return "No user matches the filter."
     lines = [f"{end.done} of {end.total} users, {end.same} without a difference."]
     for line in end.lines:
         changes = "; ".join(_changed(change, kinds) for change in line.changes)
@@ -162,9 +191,19 @@ def _table(end: Comparison, kinds: Mapping[str, OptionKind]) -> str:
 def _changed(change: Change, kinds: Mapping[str, OptionKind]) -> str:
     if change.before is None and change.after is None:
         return f"{change.what} changes"
+    if change.what == "outcome":
+        return f"from {_ended(change.before)} to {_ended(change.after)}"
     kind = kinds.get(change.what)
     before, after = (
         str(value) if kind is None else shown(kind, value)
         for value in (change.before, change.after)
     )
     return f"{change.what} from {before} to {after}"
+
+
+def _ended(outcome: object) -> str:
+    """Return how a script ended, as a reader of the table would say it."""
+    how, _, why = str(outcome).partition(": ")
+    if how == Outcome.OK:
+        return "options"
+    return f'a refusal, "{why}"' if how == Outcome.REFUSED else f"an error, {why or how}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,9 @@ from mobid.cli.context import USAGE, emit, fail, failures_told, opened, operator
 from mobid.cli.scripts.authoring import as_text, results_as_text
 from mobid.cli.scripts.files import FILE, NAME, RED, read, read_tests, tests_beside
 from mobid.cli.scripts.trying import source_of
+from mobid.optionscripts import SCRIPT_NAME
 from mobid.processes.errors import InvalidInput, ScriptNotAccepted, ScriptTestsFailed
+from mobid.processes.script_comparison import unified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,18 +43,20 @@ def push(  # click calls it with what it read
         except ScriptNotAccepted as error:
             fail(as_text(file, error.evaluation), exit_code=USAGE)
         except InvalidInput as error:
-            fail(str(error), exit_code=USAGE if error.field == "tests" else 1)
+            where = f"{beside}: " if error.field == "tests" else ""
+            fail(f"{where}{error}", exit_code=USAGE)
     data = {
         "name": name,
         "version": stored.version,
         "sha256": stored.sha256,
         "tests": len(stored.tests),
     }
+    which = "" if name == SCRIPT_NAME else f" --name {name}"
     emit(
         output,
         data,
-        f"{name} version {stored.version} is stored, with {len(stored.tests)} tests. Activate it: "
-        f"mobid scripts activate {stored.version}",
+        f"{name} version {stored.version} is stored, with {_tests(stored)}. Activate it: "
+        f"mobid --home {context.obj} scripts activate {stored.version}{which}",
     )
 
 
@@ -74,7 +77,12 @@ def activate(
         before = product.scripts.active(name).version if expected is None else expected
         product.scripts.activate(name, version, expected=before, by=operator())
     data = {"name": name, "active": version, "replaced": before}
-    emit(output, data, f"{name}: version {version} is active; it replaces version {before}.")
+    said = (
+        f"version {version} was active already; nothing was changed"
+        if version == before
+        else f"version {version} is active; it replaces version {before}"
+    )
+    emit(output, data, f"{name}: {said}.")
 
 
 @click.command()
@@ -114,7 +122,7 @@ def release(context: click.Context, version: int, name: str, output: str) -> Non
 
 
 @click.command()
-@click.argument("script", metavar="FILE|VERSION")
+@click.argument("script", metavar="FILE|VERSION|active")
 @click.argument("other", metavar="[FILE|VERSION]", default="active")
 @NAME
 @output_option
@@ -126,9 +134,7 @@ def diff(context: click.Context, script: str, other: str, name: str, output: str
     """
     with opened(context) as product, failures_told():
         after, before = source_of(product, name, script), source_of(product, name, other)
-    lines = list(
-        difflib.unified_diff(before.splitlines(), after.splitlines(), other, script, lineterm="")
-    )
+    lines = unified(before, after, other, script)
     emit(output, {"same": not lines, "diff": lines}, "\n".join(lines) or "They are the same.")
     context.exit(1 if lines else 0)
 
@@ -166,10 +172,15 @@ def list_versions(context: click.Context, name: str, output: str) -> None:
     data = [_summary(one, active=one.version == active) for one in versions]
     lines = [
         f"{'*' if one.version == active else ' '} {one.version}  {one.created_at:%Y-%m-%d %H:%M}"
-        f"  {one.author}  {len(one.tests)} tests  {_marked(one)}{one.comment}"
+        f"  {one.author}  {_tests(one)}  {_marked(one)}{one.comment}"
         for one in versions
     ]
     emit(output, data, "\n".join(lines))
+
+
+def _tests(script: StoredScript) -> str:
+    count = len(script.tests)
+    return f"{count} test" if count == 1 else f"{count} tests"
 
 
 def _marked(script: StoredScript) -> str:
