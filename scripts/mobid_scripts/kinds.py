@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from mobid_scripts.durations import Duration
@@ -19,7 +19,6 @@ from mobid_scripts.wording import did_you_mean, kind_of, one_of, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 # Controls, whatever formats or joins without being seen, private use, surrogates, unassigned, line ends.
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
@@ -159,13 +158,21 @@ class Span:
             raise BadValue(
                 f"{_option(self.name)}: {duration} is too long; the most is {most}"
             ) from None
-        if end < now + timedelta(days=self.least_days):
+        if end - now < timedelta(days=self.least_days):
             raise BadValue(
                 f"{_option(self.name)}: {duration} is too short on {now.date()}; the least is {least}"
             )
-        if end > most.end(now):
+        if end > _end_or_last(most, now):
             raise BadValue(f"{_option(self.name)}: {duration} is too long; the most is {most}")
         return duration.text
+
+
+def _end_or_last(duration: Duration, start: datetime) -> datetime:
+    """Return when a duration ends, or the last moment of the calendar; a test can be as of any year."""
+    try:
+        return duration.end(start)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

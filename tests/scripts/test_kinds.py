@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -190,3 +191,26 @@ def test_a_year_after_29_february_is_28_february() -> None:
     assert Duration(1, "Y").end(leap) == datetime(2029, 2, 28, 12, tzinfo=UTC)
     assert Duration(1, "M").end(datetime(2026, 1, 31, tzinfo=UTC)).day == 28
     assert Duration(30, "D").end(leap) == leap + timedelta(days=30)
+
+
+@given(
+    now=st.datetimes(timezones=st.just(UTC)),
+    value=st.dates().map(str)
+    | st.builds("P{}{}".format, st.integers(-9, 99_999), st.sampled_from("DMY")),
+)
+def test_a_span_is_checked_as_of_any_moment_of_the_calendar(now: datetime, value: str) -> None:
+    """A test can be as of any year; near the end of the calendar a span is right or told to be wrong."""
+    span = Span(name="validity", least_days=1, most_years=10)
+    with contextlib.suppress(BadValue):
+        assert span.check(value, now) == value
+
+
+def test_the_calendar_ends_before_ten_years_do() -> None:
+    """What ends in the year 9995 is right in the year 9990, and what has no end is too long."""
+    span = Span(name="validity", least_days=1, most_years=10)
+    late = datetime(9990, 1, 1, tzinfo=UTC)
+    assert span.check("P5Y", late) == "P5Y"
+    with pytest.raises(BadValue, match="10 years is too long; the most is 10 years"):
+        span.check("P10Y", late)
+    with pytest.raises(BadValue, match="until 2027-06-30 is too short on 9999-12-31"):
+        span.check("2027-06-30", datetime(9999, 12, 31, 23, 59, tzinfo=UTC))
