@@ -114,7 +114,7 @@ ATTRIBUTES: Final[Mapping[str, str]] = {
     "department": "The department (enterprise extension).",
     "principalName": "The UPN for certificates (our extension).",
     "email": "The primary e-mail address.",
-    "groups": "The names of all groups that the user is in, at any depth.",
+    "groups": "The names of all groups that the user is in, at any depth; an empty list for none.",
 }
 
 METHODS: Final[Mapping[str, AboutFunction]] = {

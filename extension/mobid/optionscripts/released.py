@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from mobid.domain.options import Options
 from mobid.domain.users import User, UserState
+from mobid.optionscripts.words import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +26,7 @@ def sample_user(attributes: Mapping[str, object]) -> User:
         return None if value is None else str(value)
 
     user_name = text("userName") or _SAMPLE
+    told = {name: value for name, value in attributes.items() if name not in _NAMED}
     return User(
         id=_SAMPLE,
         state=UserState.ACTIVE,
@@ -32,7 +34,8 @@ def sample_user(attributes: Mapping[str, object]) -> User:
         display_name=text("displayName") or user_name,
         email=text("email"),
         principal_name=text("principalName"),
-        attributes={name: value for name, value in attributes.items() if name not in _NAMED},
+        # As for a user who is there: in no group is an empty list.
+        attributes={GROUPS: [], **told},
     )
 
 

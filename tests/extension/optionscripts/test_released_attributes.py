@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,13 @@ def discreet() -> Iterator[OptionScripts]:
     scripts = OptionScripts(released=released)
     yield scripts
     scripts.close()
+
+
+def test_a_sample_in_no_group_is_like_a_user_in_no_group() -> None:
+    """Its groups are an empty list, over which a script can go, and not nothing."""
+    with closing(OptionScripts()) as scripts:
+        found = scripts.evaluate("log(len(user.groups))", sample_user({}), at=NOW)
+    assert (found.outcome, found.log) == (Outcome.OK, ("0",))
 
 
 @pytest.mark.parametrize(
