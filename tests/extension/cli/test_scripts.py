@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from mobid.cli.scripts.files import saved
+from mobid.cli.scripts.trying import as_table
 from mobid.optionscripts import manual
+from mobid.processes.script_comparison import Change, Comparison, Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -210,7 +213,8 @@ class TestSite:
         done = mobid("scripts", "run", str(script), *sample)
         assert (done.exit_code, f"{script}:1:5: " in done.stdout) == (2, True)
         for words, why in (
-            (("-u", "deparment=x"), 'did you mean "department"?'),
+            (("-u", "deparment=x"), "Error: The sample cannot be used: "),
+            (("-u", "deparment=x"), 'did you mean "department"?\n'),
             (("-u", "department"), "is neither ATTRIBUTE=VALUE, such as department=Finance, nor"),
             ((), "Say on whom"),
             ((*sample, "--filter", "userName pr"), "one of them only"),
@@ -252,6 +256,26 @@ class TestSite:
         tests.write_text("[[test]]")
         done = mobid("scripts", "push", str(script), "--name", name)
         assert (done.exit_code, f'Error: {tests}: Input "tests"' in done.stderr) == (2, True)
+
+    def test_what_becomes_of_whom(self) -> None:
+        """One line for all with the same difference; how a script ends is told in words."""
+        why = "failed_at_run: ZeroDivisionError: division by zero (line 6)."
+        line = partial(Line, count=2, examples=["ada", "bo"])
+        end = Comparison(
+            total=4,
+            done=4,
+            ended="complete",
+            lines=[
+                line(changes=(Change(what="outcome", before="ok", after=why),)),
+                line(changes=(Change(what="outcome", before="refused: No.", after="ok"),)),
+            ],
+        )
+        assert as_table(end, {}) == (
+            "4 of 4 users, 0 without a difference.\n"
+            "     2 users: from options to an error, ZeroDivisionError: division by zero (line 6)."
+            "  (ada, bo)\n"
+            '     2 users: from a refusal, "No." to options  (ada, bo)'
+        )
 
     def test_many(self, mobid: Mobid, script: Path) -> None:
         """Nobody is there yet; what is no filter is told, and a faulty script before all."""

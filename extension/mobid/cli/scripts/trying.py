@@ -69,7 +69,7 @@ def run(  # click calls it with what it read
             end = _on_many(
                 product.comparisons.run(name, source, filter_text, by=operator()), script
             )
-            emit(output, asdict(end), _table(end, _kinds(product, name)))
+            emit(output, asdict(end), as_table(end, _kinds(product, name)))
             return
         if user_id:
             evaluation = product.scripts.dry_run_on(name, source, user_id, by=operator())
@@ -110,7 +110,7 @@ def _sample(product: Product, name: str, attributes: Sequence[str]) -> User:
             [{"name": "--user", "user": plain, "refused": ""}]
         )
     except InvalidInput as error:
-        fail(error.right, exit_code=USAGE)
+        fail(f"The sample {error.right}", exit_code=USAGE)
     return sample_user(read_back.user)
 
 
@@ -172,7 +172,8 @@ def _with_progress(steps: Iterator[Comparison]) -> Comparison:
     return now
 
 
-def _table(end: Comparison, kinds: Mapping[str, OptionKind]) -> str:
+def as_table(end: Comparison, kinds: Mapping[str, OptionKind]) -> str:
+    """Return a comparison as a person reads it: one line for all who differ in the same way."""
     if not end.done:
         return "No user matches the filter."
     lines = [f"{end.done} of {end.total} users, {end.same} without a difference."]
