@@ -24,7 +24,7 @@ from sqlalchemy import (
 from mobid.storage.columns import Key, is_storable
 from mobid.storage.scim_filter import Relation, in_row, one_related
 from mobid.storage.scim_recent import among_recent
-from mobid.storage.scim_values import Plain, Words
+from mobid.storage.scim_values import Plain, Words, always_there
 from mobid.storage.tables import external_ids
 from mobid_scim.listing import SortOrder
 
@@ -281,11 +281,6 @@ def concat(*parts: ColumnElement[str] | str) -> ColumnElement[str]:
 def address(resource_type: str, resource_id: ColumnElement[str]) -> ColumnElement[str]:
     """Return where clients reach a resource."""
     return concat(BASE_URL, f"/{resource_type}s/", resource_id)
-
-
-def always_there(value: ColumnElement[Any]) -> bool:
-    """Tell whether every resource has it, so that an index serves an order by it as it is."""
-    return isinstance(value, Column) and not value.nullable
 
 
 def _in_order(

@@ -12,10 +12,11 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import Boolean, ColumnElement, and_, literal, or_, true, tuple_
+from sqlalchemy import Boolean, ColumnElement, and_, literal, or_, tuple_
 
 from mobid.storage.columns import Instant, Key, Text, instant, microseconds
-from mobid.storage.scim import Wanted, always_there
+from mobid.storage.scim import Wanted
+from mobid.storage.scim_values import always_there, is_there
 from mobid_scim.listing import Position, SortOrder
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class _Walk:
 
     def _behind_value(self, after: Position | None, *, down: bool) -> Condition:
         """Say that a resource has a value, and comes behind a position with one."""
-        there = true() if always_there(self.value) else self.value.is_not(None)
+        there = is_there(self.value)
         if after is None or after.key[0] is None:
             return there
         value, resource_id = after.key

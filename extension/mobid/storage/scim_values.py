@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt, ne
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sqlalchemy import Boolean, ColumnElement, Text, and_, func, literal, or_, true
+from sqlalchemy import Boolean, Column, ColumnElement, Text, and_, func, literal, or_, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from typing_extensions import override
@@ -107,6 +107,16 @@ def _by_code_point_on_postgresql(element: _ByCodePoint, compiler: SQLCompiler, *
     return f'(({compiler.process(element.clauses, **how)}) COLLATE "C")'
 
 
+def always_there(value: ColumnElement[Any]) -> bool:
+    """Tell whether every row has it, so that an index serves an order by it as it is."""
+    return isinstance(value, Column) and not value.nullable
+
+
+def is_there(value: ColumnElement[Any]) -> Condition:
+    """Return the condition that a row has it."""
+    return true() if always_there(value) else value.is_not(None)
+
+
 @dataclass(frozen=True, slots=True)
 class Plain(Value):
     """A value in one expression: a short text, a boolean, or a moment."""
@@ -116,7 +126,7 @@ class Plain(Value):
     @property
     @override
     def there(self) -> Condition:
-        return self.expression.is_not(None)
+        return is_there(self.expression)
 
     @property
     @override
@@ -143,7 +153,7 @@ class Words(Value):
     @property
     @override
     def there(self) -> Condition:
-        return self.expression.is_not(None)
+        return is_there(self.expression)
 
     @property
     @override
