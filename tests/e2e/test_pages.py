@@ -302,7 +302,8 @@ def test_no_mail_is_wider_than_a_phone(browser: Browser, event: MailEvent) -> No
     )
     at = datetime(2026, 11, 22, 12, tzinfo=UTC)
     said |= {"by": "an operator", "address": f"w•••@{'w' * 200}.example", "url": "https://x/"}
-    values = said | {"at": at, "expires_at": at, "valid_to": at, "certificates": ["Signature"]}
+    values = said | {"at": at, "expires_at": at, "valid_to": at, "days": 7}
+    values["certificates"] = ["Signature"]
     enclosed = Enclosed(link=f"https://{'w' * 60}.example/e#1.x", typed_code="A-B", picture=b"")
     letter = Letter(id="1", event=event, to="w@example.org", values=values, enclosed=enclosed)
     page = browser.new_page(viewport={"width": 320, "height": 640})

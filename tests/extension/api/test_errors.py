@@ -75,7 +75,8 @@ class TestStrangers:
         for rule in app.url_map.iter_rules():
             if not rule.rule.startswith(("/processes", "/admin")):
                 continue
-            values = {name: 1 if name == "number" else "next" for name in rule.arguments}
+            numbers = ("number", "other")
+            values = {name: 1 if name in numbers else "next" for name in rule.arguments}
             path = app.url_map.bind("localhost").build(rule.endpoint, values)
             for method in (rule.methods or set()) - {"OPTIONS"}:
                 answer = client.open(path, method=method, data=b"{", content_type="text/plain")

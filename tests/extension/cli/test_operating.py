@@ -62,7 +62,7 @@ class TestScripts:
 
         done = mobid("scripts", "push", str(file), "-m", "harmless\x1b[2J")
 
-        assert done.exit_code == 1
+        assert done.exit_code == 2
         assert 'Input "comment" must be one line of at most 500 characters' in done.output
 
     def test_activation_is_compare_and_set(self, mobid: Mobid, tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, insert, select
 
 from mobid.domain.mobile_ids import ProfileState
 from mobid.domain.users import UserState
 from mobid.provisioning.types import USER_TYPE
 from mobid.storage import Transactions
+from mobid.storage.tables import users
 from mobid_scim.errors import InvalidFilter
 from mobid_scim.filter import parse
 from mobid_scim.match import matches
@@ -21,6 +22,7 @@ from mobid_scim.resource import Resource
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy import Connection
     from tests.conftest import Database, StandingClock
     from tests.extension.provisioning.conftest import SCIM, Provider
 
@@ -481,14 +483,25 @@ class TestFinding:
         event.remove(*listener)
         statement, values = next(each for each in said if "FROM users" in each[0])
         explain = "EXPLAIN QUERY PLAN " if database.name == "sqlite" else "EXPLAIN "
-        with Transactions(database.engine).reading() as connection:
+        hr.create()
+        with Transactions(database.engine).begin() as connection:
             if database.name == "postgresql":
-                # An empty table is read whole, unless that is made dear.
-                connection.exec_driver_sql("SET enable_seqscan = off")
+                # Few users are read whole, or in their order, whatever is looked for among them.
+                _crowd(connection)
+                connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
             plan = str(connection.exec_driver_sql(explain + statement, values).all())
-            connection.detach()
         assert index in plan
         assert "SCAN users" not in plan
+
+
+def _crowd(connection: Connection) -> None:
+    """Have many users of other names until the transaction ends, and let the planner know."""
+    one = connection.execute(select(users)).mappings().one()
+    many = range(1000)
+    names = ("id", "user_name", "user_name_key", "display_name_key")
+    more = [{**one, **{name: f"{name} {number}" for name in names}} for number in many]
+    connection.execute(insert(users), more)
+    connection.exec_driver_sql("ANALYZE users")
 
 
 def _remember(said: list[tuple[str, Any]]) -> Callable[..., None]:
