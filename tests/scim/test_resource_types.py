@@ -208,7 +208,7 @@ class TestFaultsInTheSetUp:
 
     def test_two_types_have_two_names(self) -> None:
         """Of two with one name, one would be gone without a word."""
-        twice = [Endpoint(LEASES, lambda _: ReadOnlyStorage())] * 2
+        twice: list[Endpoint[str]] = [Endpoint(LEASES, lambda _: ReadOnlyStorage())] * 2
         with pytest.raises(
             ValueError, match="Two resource types have one name, among Lease, Lease"
         ):

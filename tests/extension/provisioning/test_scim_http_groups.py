@@ -219,9 +219,10 @@ class TestMembers:
     def test_are_no_strangers_whose_reference_leads_to_somebody(self, hr: SCIM) -> None:
         """A misspelled id beside the right URL: the one who is meant would not be a member."""
         anne = hr.create("anne")
-        for value, reference in (("nne", f"{BASE}/Users/{anne['id']}"), ("nne", "../Groups/x")):
-            refused = send(hr, "Wheel", members=[{"value": value, "$ref": reference}])
+        for other in (f"{BASE}/Users/{anne['id']}", "../Groups/x"):
+            refused = send(hr, "Wheel", members=[{"value": "nne", "$ref": other}])
             assert refused.status_code == 400
+            assert refused.json is not None
             assert "leads to somebody else" in refused.json["detail"]
         for reference in ("https://hr.example/Users/nne", "https://hr.example/people/7", None):
             assert (
@@ -473,6 +474,7 @@ class TestTheGroupsOfAUser:
         group = create(hr, "Inner", anne["id"])
         answer = hr("GET", path, If_None_Match='W/"1"')
         assert (answer.status_code, answer.headers["ETag"]) == (200, 'W/"1"')
+        assert answer.json is not None
         assert [one["display"] for one in answer.json["groups"]] == ["Inner"]
         shown = "attributes=urn:mobid:scim:schemas:extension:mobileid:2.0:User:mobileIds"
         assert hr("GET", f"{path}?{shown}", If_None_Match='W/"1"').status_code == 200
