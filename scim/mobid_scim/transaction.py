@@ -26,8 +26,8 @@ class Undone(Exception):
         self.again = again
 
 
-def settled(do: Callable[[], ResultT], *, again: Callable[[], ResultT] | None = None) -> ResultT:
-    """Return what a transaction returns; one that is undone is begun `again` where that is worth it.
+def settled(do: Callable[[], ResultT]) -> ResultT:
+    """Return what a transaction returns; one that is undone is begun again where that is worth it.
 
     That is at most five times in all; then the reason is raised. Nothing of what it does may be told
     to anybody before it ends.
@@ -38,7 +38,6 @@ def settled(do: Callable[[], ResultT], *, again: Callable[[], ResultT] | None = 
         except Undone as undone:
             if not (undone.again and left):
                 raise undone.reason from undone
-        do = again or do
     raise AssertionError("The last attempt returns, or raises.")
 
 

@@ -52,8 +52,7 @@ def carry_out(
     """
     if service.unit is None:
         return _Work(request.operations, Single(service, terms)).run(request.fail_on_errors)
-    together = partial(_carry_out_together, request, service, service.unit, terms)
-    return settled(together, again=partial(together, in_turn=True))
+    return settled(partial(_carry_out_together, request, service, service.unit, terms))
 
 
 def _carry_out_together(
@@ -61,13 +60,10 @@ def _carry_out_together(
     service: Service[CallerT],
     unit: Transactional[CallerT],
     terms: Terms[CallerT],
-    *,
-    in_turn: bool = False,
 ) -> list[Result]:
     with unit(terms.caller) as transaction:
         bound = service.bound(transaction)
-        if in_turn:
-            _hold_all(request.operations, bound, terms.caller)
+        _hold_all(request.operations, bound, terms.caller)
         work = _Work(request.operations, Single(bound, terms), transaction.savepoint)
         return work.run(request.fail_on_errors)
 
@@ -77,7 +73,7 @@ def _hold_all(
 ) -> None:
     """Hold all that a request changes, in the same order as others do, so that nobody waits in a circle.
 
-    The first attempt holds nobody up; after it, requests that change the same take turns.
+    Were the first attempt to go its own way, each such one could end those that wait in order.
     """
     named = {
         (each.endpoint, each.resource_id)

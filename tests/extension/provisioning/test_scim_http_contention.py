@@ -224,7 +224,7 @@ class TestCircle:
     def test_many_bulk_requests_in_opposite_orders_take_turns(
         self, provider: Provider, hr: SCIM
     ) -> None:
-        """Who gave way once holds all beforehand, in one order for everybody: so nobody is sent away."""
+        """All hold what they change beforehand, in one order for everybody: so nobody is sent away."""
         paths = people(hr, provider)
         ways = [paths[::step] for step in (1, -1)]
 
