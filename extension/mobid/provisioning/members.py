@@ -133,8 +133,8 @@ def _check_stranger(member: str, reference: object) -> None:
 
     Refused is also a `$ref` to another User or Group, who would not be a member in spite of it.
     """
-    *_, endpoint, last = ("", *str(reference).split("/"))
-    if endpoint in _ENDPOINTS and last != member:
+    endpoint, leads_to = _destination(reference)
+    if endpoint in _ENDPOINTS and leads_to != member:
         raise InvalidValue(
             f"members: $ref {quoted(str(reference))} leads to somebody else than {quoted(member)}; leave it."
         )
@@ -147,10 +147,15 @@ def _check_reference(member: str, kind: str, reference: object) -> None:
     """Refuse a `$ref` that leads to somebody else: nobody could tell who is meant."""
     if reference is None:
         return
-    *before, last = str(reference).split("/")
-    endpoint = before[-1] if before else ""
-    if last != member or endpoint in _ENDPOINTS - {f"{kind.title()}s"}:
+    endpoint, leads_to = _destination(reference)
+    if leads_to != member or endpoint in _ENDPOINTS - {f"{kind.title()}s"}:
         raise InvalidValue(
             f"members: {quoted(member)} is a {kind.title()}, and $ref {quoted(str(reference))}"
             " leads elsewhere; leave it."
         )
+
+
+def _destination(reference: object) -> tuple[str, str]:
+    """Return the last two parts of a reference: an endpoint, if there is one, and an id."""
+    *_, endpoint, last = ("", *str(reference).split("/"))
+    return endpoint, last

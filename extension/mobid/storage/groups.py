@@ -8,21 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from mobid.domain.users import UserState
 from mobid.storage.columns import is_storable
+from mobid.storage.given import is_given
 from mobid.storage.mapping import RowMap
 from mobid.storage.tables import group_members, groups, users
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row
-
-_AT_ONCE: Final = 10_000
-"""How many ids a statement names: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+    from sqlalchemy import Connection, Row, Select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +41,38 @@ _GROUP_ROWS: Final = RowMap(GroupRow)
 _INSERT: Final = insert(groups)
 _UPDATE: Final = update(groups).where(groups.c.id == bindparam("its_id"))
 _MEMBERS: Final = insert(group_members)
+_MEMBERS_OF: Final = select(group_members.c.member_id).where(
+    group_members.c.group_id == bindparam("its_group")
+)
+_MEMBERS_AMONG: Final = _MEMBERS_OF.where(is_given(group_members.c.member_id, "ids"))
+_REMOVE: Final = delete(group_members).where(
+    group_members.c.group_id == bindparam("its_group"),
+    is_given(group_members.c.member_id, "ids"),
+)
+_LEAVE: Final = delete(group_members).where(
+    is_given(group_members.c.group_id, "ids"),
+    group_members.c.member_id == bindparam("its_member"),
+)
+_CHANGED: Final = (
+    update(groups)
+    .where(is_given(groups.c.id, "ids"))
+    .values(version=groups.c.version + 1, changed_at=bindparam("at"))
+)
+_USERS_THERE: Final = (
+    select(users.c.id)
+    .where(users.c.state != UserState.DELETED, is_given(users.c.id, "ids"))
+    .order_by(users.c.id)
+    .with_for_update(read=True, key_share=True)
+)
+_USERS_GONE: Final = select(users.c.id).where(
+    users.c.state == UserState.DELETED, is_given(users.c.id, "ids")
+)
+_LOCK: Final = (
+    select(groups.c.id, groups.c.version)
+    .where(is_given(groups.c.id, "ids"))
+    .order_by(groups.c.id)
+    .with_for_update()
+)
 
 
 def insert_group(connection: Connection, row: GroupRow) -> None:
@@ -72,31 +102,19 @@ def delete_group(connection: Connection, group_id: str) -> int:
 
 def users_there(connection: Connection, ids: Collection[str]) -> set[str]:
     """Return which of these are users who are not deleted, and keep them so until the commit."""
-    query = select(users.c.id).where(users.c.state != UserState.DELETED).order_by(users.c.id)
-    found: set[str] = set()
-    for some in _portions(ids):
-        locked = query.where(users.c.id.in_(some)).with_for_update(read=True, key_share=True)
-        found.update(connection.execute(locked).scalars())
-    return found
+    return _found(connection, _USERS_THERE, ids)
 
 
 def users_gone(connection: Connection, ids: Collection[str]) -> set[str]:
     """Return which of these were users, and are deleted."""
-    query = select(users.c.id).where(users.c.state == UserState.DELETED)
-    found: set[str] = set()
-    for some in _portions(ids):
-        found.update(connection.execute(query.where(users.c.id.in_(some))).scalars())
-    return found
+    return _found(connection, _USERS_GONE, ids)
 
 
 def lock_groups(connection: Connection, ids: Collection[str]) -> dict[str, int]:
     """Return the versions of those that there are; nobody else changes them until the commit."""
-    query = select(groups.c.id, groups.c.version).order_by(groups.c.id).with_for_update()
-    found: dict[str, int] = {}
-    for some in _portions(ids):
-        rows = connection.execute(query.where(groups.c.id.in_(some))).all()
-        found.update((row.id, row.version) for row in rows)
-    return found
+    known = _storable(ids)
+    rows = connection.execute(_LOCK, {"ids": known}) if known else ()
+    return {row.id: row.version for row in rows}
 
 
 def groups_around(connection: Connection, member_id: str) -> list[str]:
@@ -109,13 +127,10 @@ def groups_around(connection: Connection, member_id: str) -> list[str]:
 
 def members_among(connection: Connection, group_id: str, ids: Collection[str] | None) -> set[str]:
     """Return which of these are members of a group, or all of its members."""
-    query = select(group_members.c.member_id).where(group_members.c.group_id == group_id)
+    here = {"its_group": group_id}
     if ids is None:
-        return set(connection.execute(query).scalars())
-    found: set[str] = set()
-    for some in _portions(ids):
-        found.update(connection.execute(query.where(group_members.c.member_id.in_(some))).scalars())
-    return found
+        return set(connection.execute(_MEMBERS_OF, here).scalars())
+    return _found(connection, _MEMBERS_AMONG, ids, **here)
 
 
 def add_members(
@@ -138,23 +153,16 @@ def add_members(
 
 def remove_members(connection: Connection, group_id: str, ids: Collection[str]) -> None:
     """Take members out of a group."""
-    table = group_members.c
-    for some in _portions(ids):
-        here = and_(table.group_id == group_id, table.member_id.in_(some))
-        connection.execute(delete(group_members).where(here))
+    if ids:
+        connection.execute(_REMOVE, {"its_group": group_id, "ids": sorted(ids)})
 
 
 def leave_groups(connection: Connection, member_id: str, *, at: datetime) -> int:
     """Take a user or group out of all groups, each of which changes; return how many there were."""
     around = lock_groups(connection, groups_around(connection, member_id))
-    for some in _portions(around):
-        of_member = and_(group_members.c.group_id.in_(some), group_members.c.member_id == member_id)
-        connection.execute(delete(group_members).where(of_member))
-        connection.execute(
-            update(groups)
-            .where(groups.c.id.in_(some))
-            .values(version=groups.c.version + 1, changed_at=at)
-        )
+    if around:
+        connection.execute(_LEAVE, {"ids": sorted(around), "its_member": member_id})
+        connection.execute(_CHANGED, {"ids": sorted(around), "at": at})
     return len(around)
 
 
@@ -162,8 +170,14 @@ def _columns(row: GroupRow) -> dict[str, object]:
     return {**_GROUP_ROWS.columns(row), "display_name_key_reversed": row.display_name_key[::-1]}
 
 
-def _portions(ids: Collection[str]) -> Iterator[list[str]]:
-    """Give ids that could be in the database, in order, some at a time."""
-    known = sorted(one for one in ids if is_storable(one))
-    for start in range(0, len(known), _AT_ONCE):
-        yield known[start : start + _AT_ONCE]
+def _found(
+    connection: Connection, query: Select[Any], ids: Collection[str], **more: str
+) -> set[str]:
+    """Return which of the ids a query finds; where there are none, it is not asked."""
+    known = _storable(ids)
+    return set(connection.execute(query, {"ids": known, **more}).scalars()) if known else set()
+
+
+def _storable(ids: Collection[str]) -> list[str]:
+    """Return the ids that could be in the database."""
+    return sorted(one for one in ids if is_storable(one))
